@@ -1,0 +1,48 @@
+//! What to capture and within which bounds. Parsed and checked by the caller; plain values here.
+
+use std::path::PathBuf;
+
+/// Which processes are observed. A process is in scope when any of the lists names it; with every list empty and `all` false
+/// nothing is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// These processes.
+    pub pids: Vec<u32>,
+    /// Processes whose cgroup v2 path is one of these or below (absolute in the unified mount, or a path in the file system).
+    pub cgroups: Vec<PathBuf>,
+    /// Processes running one of these executables (compared by inode).
+    pub executables: Vec<PathBuf>,
+    /// Processes with one of these command names (`comm`, the first 15 bytes count).
+    pub commands: Vec<String>,
+    /// Every process on the host.
+    pub all: bool,
+    /// Children of the processes in scope are in scope too.
+    pub follow_children: bool,
+}
+
+/// Bounds and sizes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptureConfig {
+    /// Scope at the start; `Capture::add_pid` and `Capture::inherit_from_self` widen it.
+    pub scope: Scope,
+    /// Ring buffer size in bytes; rounded up to a power of two of pages.
+    pub ring_bytes: u32,
+    /// Most bytes copied of one read or write.
+    pub max_call_bytes: u32,
+    /// Most connections tracked in the kernel at once.
+    pub max_connections: u32,
+    /// Longest time between two drains of the ring buffer, in milliseconds.
+    pub drain_interval_ms: u32,
+}
+
+impl Default for CaptureConfig {
+    fn default() -> Self {
+        Self {
+            scope: Scope { follow_children: true, ..Scope::default() },
+            ring_bytes: 32 << 20,
+            max_call_bytes: 32 << 20,
+            max_connections: 65_536,
+            drain_interval_ms: 10,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The border of this crate: what an HTTP exchange is and how it is handed on.
+
+use crate::Headers;
+
+/// A point in time in nanoseconds; the origin is the caller's (Unix time in the agent, 0 in replays without times).
+pub type Nanos = u64;
+
+/// Which way bytes went, seen from the observed process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Written by the process.
+    Egress,
+    /// Read by the process.
+    Ingress,
+}
+
+/// Which end of the connection the observed process is. Found from the bytes: the client is the one that sends requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The process sends requests.
+    Client,
+    /// The process answers requests.
+    Server,
+}
+
+/// HTTP protocol version of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+}
+
+/// Number of the exchange on its connection, from 0, in request order. Never reused on one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExchangeId(pub u64);
+
+/// The head of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestHead {
+    /// Method, as sent (`POST`). Empty when it is unknown because the capture began inside the exchange.
+    pub method: String,
+    /// Request target, as sent: origin form (`/v1/x?y`), absolute form, or `host:port` for CONNECT.
+    pub target: String,
+    /// Protocol version.
+    pub version: Version,
+    /// Header fields.
+    pub headers: Headers,
+}
+
+impl RequestHead {
+    /// Path of the target without scheme, authority and query. `*` and CONNECT targets are returned as they are.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let target = self.target.split(['?', '#']).next().unwrap_or_default();
+        match target.find("://") {
+            Some(scheme) if !target.starts_with('/') => {
+                let rest = target.get(scheme + 3..).unwrap_or_default();
+                rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
+            }
+            _ => target,
+        }
+    }
+
+    /// Query of the target, without the `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.target.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or_default())
+    }
+
+    /// Authority: that of an absolute target, else the Host (or `:authority`) field.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        if let Some((scheme, rest)) = self.target.split_once("://") {
+            if !scheme.contains('/') {
+                return rest.split(['/', '?', '#']).next();
+            }
+        }
+        self.headers.get(":authority").or_else(|| self.headers.get("host"))
+    }
+}
+
+/// The head of a final (not 1xx) response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// Status code, 100 to 999.
+    pub status: u16,
+    /// Protocol version.
+    pub version: Version,
+    /// Header fields.
+    pub headers: Headers,
+}
+
+/// How a body is cut into items. Chosen from the media type, then corrected by the first bytes, because content types lie
+/// (event streams under `application/json` exist).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// Handed on as [`Body::Data`] as it arrives.
+    Whole,
+    /// Server-sent events (WHATWG HTML section 9.2).
+    Sse,
+    /// One JSON text a line.
+    Ndjson,
+}
+
+/// One server-sent event, complete (dispatched by a blank line, or by the end of the stream).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SseEvent<'a> {
+    /// The event type field; empty when there was none (the standard's `message`).
+    pub event: &'a str,
+    /// The data lines joined with `\n`. Invalid UTF-8 is passed as it is.
+    pub data: &'a [u8],
+    /// The last event id field in force; empty when there was none.
+    pub id: &'a str,
+    /// The data were longer than [`Limits::max_item`] and only their beginning is here.
+    pub truncated: bool,
+}
+
+/// A decoded piece of a body: transfer coding and content coding removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// Bytes of a body that has no items of its own. Pieces are cut anywhere.
+    Data(&'a [u8]),
+    /// One server-sent event.
+    Event(SseEvent<'a>),
+    /// One non-empty line of an NDJSON body, without its line end; `truncated` as for events.
+    Line {
+        /// The bytes of the line.
+        data: &'a [u8],
+        /// Longer than [`Limits::max_item`]; only the beginning is here.
+        truncated: bool,
+    },
+    /// That many bytes of the message as sent (before decoding) were lost here. What follows does not join what came before.
+    Gap(u64),
+}
+
+/// What the sink wants of the rest of this exchange's bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// Decode and hand on.
+    Full,
+    /// Skip: count the bytes, decode nothing.
+    Skip,
+}
+
+/// How one message ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MessageEnd {
+    /// Time of the last byte of the message.
+    pub at: Nanos,
+    /// Bytes of head and body as seen on the connection, coding included.
+    pub wire_bytes: u64,
+    /// Bytes of the body after decoding. 0 when skipped.
+    pub decoded_bytes: u64,
+    /// Bytes known to be missing inside the message.
+    pub lost_bytes: u64,
+    /// The stream ended, or could not be followed any more, before the message did.
+    pub truncated: bool,
+    /// A content coding that is unknown or whose bytes are broken: the body stops at that point.
+    pub undecodable: Option<String>,
+    /// Trailer fields.
+    pub trailers: Headers,
+}
+
+/// How one exchange ended, after both messages' ends (or instead of those that never came).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExchangeEnd {
+    /// Time at which that was known.
+    pub at: Nanos,
+    /// The response never began.
+    pub no_response: bool,
+    /// The capture began inside this exchange: its beginning was never seen.
+    pub attached_mid_stream: bool,
+    /// The connection left HTTP with this exchange (101, or 2xx to CONNECT).
+    pub upgraded: bool,
+}
+
+/// Takes the exchanges of one connection, as they arrive.
+///
+/// Calls for one exchange come in the order request head, request body, request end, response head, response body, response
+/// end, exchange end, except that a server may answer before the request has ended, so the two messages may interleave.
+/// With pipelining, requests of later exchanges come before responses of earlier ones.
+pub trait Sink {
+    /// A request head. The answer says whether its bodies are wanted.
+    fn request_head(&mut self, id: ExchangeId, head: RequestHead, at: Nanos) -> Interest;
+    /// A piece of the request body. `Skip` ends the decoding of the whole exchange's bodies.
+    fn request_body(&mut self, id: ExchangeId, body: Body<'_>, at: Nanos) -> Interest;
+    /// The request has ended.
+    fn request_end(&mut self, id: ExchangeId, end: MessageEnd);
+    /// The final response head; `at` is the time of its first byte.
+    fn response_head(&mut self, id: ExchangeId, head: ResponseHead, at: Nanos) -> Interest;
+    /// A piece of the response body.
+    fn response_body(&mut self, id: ExchangeId, body: Body<'_>, at: Nanos) -> Interest;
+    /// The response has ended.
+    fn response_end(&mut self, id: ExchangeId, end: MessageEnd);
+    /// The exchange has ended; nothing more comes for `id`.
+    fn exchange_end(&mut self, id: ExchangeId, end: ExchangeEnd);
+}
+
+/// Bounds on what one connection may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest head, in bytes; a longer one is given up and the connection resynchronises.
+    pub max_head: usize,
+    /// Longest event or line that is handed on whole, in bytes.
+    pub max_item: usize,
+    /// Most exchanges that may wait for their response (pipelining).
+    pub max_pending: usize,
+    /// Most bytes that one body may decode to; the rest is counted, not decoded (decompression bombs).
+    pub max_decoded: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_head: 256 << 10, max_item: 16 << 20, max_pending: 128, max_decoded: 1 << 30 }
+    }
+}

@@ -1,0 +1,14 @@
+//! Bytes to HTTP exchanges. Sans-IO: no sockets, no clock, no async; time arrives as a value.
+//!
+//! One [`Connection`] is fed the plaintext of both directions of one TLS (or plain) connection, cut anywhere, with the
+//! absolute offset of every piece. It hands what it understands to a [`Sink`] as it arrives: heads, decoded body items,
+//! ends. Nothing is collected beyond the bounds in [`Limits`].
+
+mod exchange;
+mod headers;
+
+pub use exchange::{
+    Body, BodyKind, Direction, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, Nanos, RequestHead, ResponseHead, Role, Sink,
+    SseEvent, Version,
+};
+pub use headers::Headers;
