@@ -3,6 +3,8 @@
 //! A [`Decoder`] looks at each exchange that `agent-wire` hands on, recognises the LLM API by path and body shape, folds the
 //! exchange into one canonical [`Call`] as it arrives, and builds a [`Record`] (the printed and exported span) from it.
 
+mod codec;
+
 pub mod call;
 pub mod record;
 
