@@ -372,6 +372,10 @@ impl Completeness {
     /// Whether all of it was seen and understood.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.lost_bytes == 0 && !self.truncated && !self.attached_mid_stream && self.undecodable.is_none() && !self.body_capped
+        self.lost_bytes == 0
+            && !self.truncated
+            && !self.attached_mid_stream
+            && self.undecodable.is_none()
+            && !self.body_capped
     }
 }

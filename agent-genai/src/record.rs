@@ -205,14 +205,19 @@ mod decimal_number {
     use serde_json::Number;
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `with` passes a reference")]
-    pub(super) fn serialize<S: Serializer>(value: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Decimal>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match value.and_then(|v| v.to_f64()) {
             Some(number) => serializer.serialize_f64(number),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Decimal>, D::Error> {
         Ok(Option::<Number>::deserialize(deserializer)?.and_then(|n| {
             let text = n.to_string();
             text.parse().ok().or_else(|| Decimal::from_scientific(&text).ok())

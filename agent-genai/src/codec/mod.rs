@@ -1,5 +1,10 @@
 //! What every provider codec does: fold one exchange's JSON into the canonical call.
 
+pub(crate) mod error;
+pub(crate) mod json;
+pub(crate) mod media;
+pub(crate) mod usage;
+
 use serde_json::Value;
 
 use crate::call::Call;
