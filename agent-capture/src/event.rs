@@ -154,6 +154,9 @@ impl CaptureStats {
     /// Bytes lost for any cause.
     #[must_use]
     pub fn lost_bytes(&self) -> u64 {
-        self.lost_ring_full_bytes + self.lost_call_bound_bytes + self.lost_fault_bytes + self.lost_table_full_bytes
+        self.lost_ring_full_bytes
+            + self.lost_call_bound_bytes
+            + self.lost_fault_bytes
+            + self.lost_table_full_bytes
     }
 }

@@ -1,0 +1,54 @@
+//! Embeds the compiled kernel programs. They are built by `cargo xtask build`, because they need a toolchain of their own.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a build script talks to cargo on stdout and to people on stderr"
+)]
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
+
+/// Where the object is taken from when set.
+const OBJECT_VARIABLE: &str = "WIRESPAN_BPF_OBJECT";
+/// Where `cargo xtask build` puts it, below the workspace.
+const OBJECT_PATH: &str = "target/bpf/wirespan.bpf.o";
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed={OBJECT_VARIABLE}");
+    let object = object_path();
+    println!("cargo:rerun-if-changed={}", object.display());
+    if let Err(reason) = check(&object) {
+        eprintln!(
+            "\nThe compiled kernel programs are needed to build agent-capture: {} {reason}.\n\
+             Run `cargo xtask build` (the first time after `cargo xtask setup`, which installs the toolchain for them), or set \
+             {OBJECT_VARIABLE} to a compiled object.\n",
+            object.display(),
+        );
+        process::exit(1);
+    }
+    println!("cargo:rustc-env=WIRESPAN_BPF_OBJECT_PATH={}", object.display());
+}
+
+fn object_path() -> PathBuf {
+    if let Some(path) = env::var_os(OBJECT_VARIABLE).filter(|path| !path.is_empty()) {
+        return PathBuf::from(path);
+    }
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    manifest.parent().unwrap_or(Path::new(".")).join(OBJECT_PATH)
+}
+
+/// An ELF file for the BPF machine, or the reason why not.
+fn check(path: &Path) -> Result<(), String> {
+    const EM_BPF: u16 = 247;
+    let bytes = fs::read(path).map_err(|error| format!("cannot be read ({error})"))?;
+    if !bytes.starts_with(b"\x7fELF") {
+        return Err("is not an ELF file".to_owned());
+    }
+    let machine = bytes.get(18..20).and_then(|machine| machine.try_into().ok()).map(u16::from_le_bytes);
+    if machine != Some(EM_BPF) {
+        return Err("is not compiled for the BPF machine".to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Keys and values of the maps.
+
+/// Length of `comm`, with its terminating zero.
+pub const COMMAND_BYTES: usize = 16;
+
+/// Bits of [`ProcessState::flags`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessFlags;
+
+impl ProcessFlags {
+    /// The process's TLS calls are captured.
+    pub const CAPTURE: u32 = 1;
+    /// Its children come into scope at birth, with `CAPTURE | INHERIT`.
+    pub const INHERIT: u32 = 2;
+}
+
+/// Value of the map of processes in scope, keyed by tgid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct ProcessState {
+    /// [`ProcessFlags`].
+    pub flags: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// `CLOCK_MONOTONIC` nanoseconds at which this image of the process came into scope. TLS handles of an earlier image, or of an earlier
+    /// process with this id, are not those of this one.
+    pub birth: u64,
+}
+
+/// A call in progress: the frame in which the function was entered. The stack pointer at each RET of a function is that at its entry, so
+/// this finds the arguments whatever thread the frame is on by then, and tells nested calls apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct CallKey {
+    /// Process.
+    pub tgid: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Stack pointer at entry.
+    pub stack: u64,
+}
+
+/// Arguments that wait between entry and RET.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct CallArgs {
+    /// TLS handle pointer.
+    pub handle: u64,
+    /// Buffer.
+    pub buffer: u64,
+    /// `_ex` forms: where the number of bytes is stored. 0: the return value is the number.
+    pub count: u64,
+    /// `CLOCK_MONOTONIC` nanoseconds at entry.
+    pub entered: u64,
+    /// Birth of the process image.
+    pub birth: u64,
+    /// `EGRESS` or `INGRESS`.
+    pub direction: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Key of the maps of connections and of verdicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct ConnectionKey {
+    /// Process.
+    pub tgid: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// TLS handle pointer.
+    pub handle: u64,
+}
+
+/// What is done with a connection's bytes. Values of [`Connection::state`] and [`VerdictEntry::state`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ConnectionState {
+    /// Not HTTP so far: each call is looked at, nothing is copied.
+    Unknown = 0,
+    /// Everything is copied.
+    Capture = 1,
+    /// Nothing is copied until a request begins.
+    HeadsOnly = 2,
+    /// Nothing is copied any more.
+    Ignore = 3,
+}
+
+/// Which end of the connection the process is. Values of [`Connection::role`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Role {
+    /// Unknown.
+    Unknown = 0,
+    /// Requests go out.
+    Client = 1,
+    /// Requests come in.
+    Server = 2,
+}
+
+/// State of one connection.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Connection {
+    /// `CLOCK_MONOTONIC` nanoseconds at first sight.
+    pub generation: u64,
+    /// Birth of the process image that owns the handle.
+    pub birth: u64,
+    /// Bytes moved so far: egress, ingress.
+    pub offsets: [u64; 2],
+    /// When the last call was accounted: egress, ingress. An outer function whose inner one was accounted is not accounted again.
+    pub accounted: [u64; 2],
+    /// Offset, in the direction of requests, of the newest call that began with a request method.
+    pub request_start: u64,
+    /// A [`ConnectionState`].
+    pub state: u32,
+    /// A [`Role`].
+    pub role: u32,
+    /// 1 once user space was told of the connection.
+    pub announced: u32,
+    /// 1 once `SSL_shutdown` was reported.
+    pub shut: u32,
+}
+
+/// A decision of user space about one connection. The kernel takes it out at the connection's next call.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct VerdictEntry {
+    /// The connection it was made for.
+    pub generation: u64,
+    /// Bytes of the request direction that were seen when it was made. A request that began at or after this is newer, and the verdict is
+    /// dropped.
+    pub seen: u64,
+    /// A [`ConnectionState`].
+    pub state: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Index into the array of counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum CounterIndex {
+    /// Bytes copied into the ring.
+    CopiedBytes = 0,
+    /// Bytes lost because the ring was full.
+    RingFullBytes = 1,
+    /// Number of such losses.
+    RingFullEvents = 2,
+    /// Bytes past the bound of one call.
+    CallBoundBytes = 3,
+    /// Bytes that could not be read from the process.
+    FaultBytes = 4,
+    /// Bytes on connections that did not fit into the table.
+    TableFullBytes = 5,
+    /// Bytes not copied on purpose.
+    SkippedBytes = 6,
+    /// Shutdown, close and process events lost because a ring was full.
+    ControlEvents = 7,
+    /// Connections put into the table.
+    ConnectionsAdded = 8,
+    /// Connections taken out of it by the kernel side.
+    ConnectionsRemoved = 9,
+    /// Calls whose arguments could not be kept because the table of calls was full: their bytes are unknown.
+    CallsUntracked = 10,
+    /// Processes that did not fit into the map of processes.
+    ProcessesUntracked = 11,
+}
+
+impl CounterIndex {
+    /// Number of counters.
+    pub const COUNT: u32 = 12;
+}
