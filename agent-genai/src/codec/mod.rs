@@ -1,8 +1,11 @@
 //! What every provider codec does: fold one exchange's JSON into the canonical call.
 
+pub(crate) mod anthropic;
+mod content;
 pub(crate) mod error;
 pub(crate) mod json;
 pub(crate) mod media;
+pub(crate) mod responses;
 pub(crate) mod usage;
 
 use serde_json::Value;

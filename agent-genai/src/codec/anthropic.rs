@@ -1,0 +1,140 @@
+//! Anthropic Messages, at Anthropic itself and at every server that speaks its API.
+
+mod blocks;
+mod request;
+mod stream;
+mod usage;
+
+use serde_json::Value;
+
+use self::stream::Blocks;
+use self::usage::Counts;
+use super::{Codec, CodecOptions, error, json};
+use crate::call::{Call, Message};
+
+/// Folds one exchange of the Messages API.
+pub(crate) struct Anthropic {
+    options: CodecOptions,
+    /// Content blocks of a stream.
+    blocks: Blocks,
+    /// Usage as reported so far.
+    counts: Counts,
+    role: Option<String>,
+    streamed: bool,
+}
+
+impl Anthropic {
+    /// A fold for one exchange.
+    pub(crate) fn new(options: CodecOptions) -> Self {
+        Self { options, blocks: Blocks::new(options), counts: Counts::default(), role: None, streamed: false }
+    }
+
+    /// What a message object says beside its content.
+    fn head(&mut self, message: &Value, call: &mut Call) {
+        set(&mut call.response.id, json::string_at(message, &["id"]));
+        set(&mut call.response.model, json::string_at(message, &["model"]));
+        set(&mut self.role, json::string_at(message, &["role"]));
+        stop_reason(message, call);
+        self.usage(message, call);
+    }
+
+    fn usage(&mut self, holder: &Value, call: &mut Call) {
+        if let Some(usage) = json::at(holder, &["usage"]) {
+            self.counts.update(usage);
+            set(&mut call.response.service_tier, json::string_at(usage, &["service_tier"]));
+        }
+    }
+
+    /// Stores the one output message and its calls.
+    fn store(&mut self, output: blocks::Output, call: &mut Call) {
+        call.response.tool_calls = output.calls;
+        if !output.parts.is_empty() {
+            call.response.messages = vec![Message {
+                role: self.role.clone().unwrap_or_else(|| "assistant".to_owned()),
+                parts: output.parts,
+                name: None,
+                finish_reason: call.response.finish_reasons.first().cloned(),
+            }];
+        }
+    }
+}
+
+impl Codec for Anthropic {
+    fn request(&mut self, body: &Value, call: &mut Call) {
+        request::fold(body, self.options.content, call);
+    }
+
+    fn response(&mut self, body: &Value, call: &mut Call) {
+        let is_message = json::str_at(body, &["type"]) == Some("message")
+            || body.get("content").is_some_and(Value::is_array);
+        if !is_message {
+            let status = call.http.status.filter(|status| *status >= 400);
+            call.error = Some(error::from_body(body, status));
+            return;
+        }
+        self.head(body, call);
+        let output = blocks::output(json::array_at(body, &["content"]), self.options.content);
+        self.store(output, call);
+    }
+
+    fn event(&mut self, event: &str, data: &Value, call: &mut Call) {
+        self.streamed = true;
+        match json::str_at(data, &["type"]).unwrap_or(event) {
+            "message_start" => {
+                if let Some(message) = json::at(data, &["message"]) {
+                    self.head(message, call);
+                    // Empty as a rule; a server that knows its answer at once puts it here.
+                    for (index, block) in (0..).zip(json::array_at(message, &["content"])) {
+                        self.blocks.start(index, block);
+                    }
+                }
+            }
+            "content_block_start" => {
+                if let Some(block) = json::at(data, &["content_block"]) {
+                    self.blocks.start(self.blocks.index_of(data), block);
+                }
+            }
+            "content_block_delta" => {
+                if let Some(delta) = json::at(data, &["delta"]) {
+                    self.blocks.delta(self.blocks.index_of(data), delta);
+                }
+            }
+            "message_delta" => {
+                stop_reason(json::at(data, &["delta"]).unwrap_or(&Value::Null), call);
+                self.usage(data, call);
+            }
+            kind => {
+                if let Some(failure) = error::in_item(kind, data) {
+                    call.error = Some(failure);
+                    if call.response.finish_reasons.is_empty() {
+                        call.response.finish_reasons = vec!["error".to_owned()];
+                    }
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, call: &mut Call) {
+        if self.streamed {
+            let output = self.blocks.take(call);
+            self.store(output, call);
+        }
+        self.counts.settle_into(&mut call.usage);
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.blocks.held()
+    }
+}
+
+fn stop_reason(holder: &Value, call: &mut Call) {
+    if let Some(reason) = json::string_at(holder, &["stop_reason"]) {
+        call.response.finish_reasons = vec![reason];
+    }
+}
+
+fn set(field: &mut Option<String>, value: Option<String>) {
+    if value.is_some() {
+        *field = value;
+    }
+}

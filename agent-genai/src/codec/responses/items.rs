@@ -1,0 +1,192 @@
+//! Items of the Responses API: which are calls, whose calls they are, and what parts they make.
+
+use serde_json::{Map, Value};
+
+use super::parts::{self, refusal};
+use crate::call::{Call, Message, Part, ToolCall};
+use crate::codec::content::{generic, scrubbed, scrubbed_members};
+use crate::codec::json;
+
+/// The output of a response, in the canonical form.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    /// Every call, the client's and the provider's.
+    pub(super) calls: Vec<ToolCall>,
+    /// The parts of the one output message; empty when content is not kept.
+    pub(super) parts: Vec<Part>,
+    /// Some call waits for the client.
+    pub(super) awaits_client: bool,
+}
+
+impl Output {
+    /// Hands it over to the call, after the outcome is known.
+    pub(super) fn store(self, call: &mut Call) {
+        call.response.tool_calls = self.calls;
+        if !self.parts.is_empty() {
+            let finish_reason = call.response.finish_reasons.first().cloned();
+            call.response.messages =
+                vec![Message { role: "assistant".to_owned(), parts: self.parts, name: None, finish_reason }];
+        }
+    }
+}
+
+/// Reads the items of a whole `output` array.
+pub(super) fn output(items: &[Value], content: bool) -> Output {
+    let mut output = Output::default();
+    for item in items {
+        if let Some(call) = tool_call(item, content) {
+            output.awaits_client |= awaits_client(item, items);
+            output.calls.push(call);
+        }
+        // A compaction answers with the history that it kept; only what the model said is output.
+        if content && !matches!(json::str_at(item, &["role"]), Some("user" | "system" | "developer")) {
+            output.parts.extend(item_parts(item));
+        }
+    }
+    output
+}
+
+/// Whether an item is a call, by the API's naming.
+fn is_call(kind: &str) -> bool {
+    kind.ends_with("_call")
+}
+
+/// Whether the client has to carry out this call. Calls of the kinds that can run on either side are the provider's when
+/// the item says so or when their output stands in the same response.
+fn awaits_client(item: &Value, all: &[Value]) -> bool {
+    match json::str_at(item, &["type"]).unwrap_or_default() {
+        "function_call" | "custom_tool_call" | "computer_call" | "local_shell_call" => true,
+        kind @ ("shell_call" | "apply_patch_call" | "tool_search_call") => {
+            let id = json::str_at(item, &["call_id"]);
+            json::str_at(item, &["execution"]) != Some("server")
+                && json::str_at(item, &["environment", "type"]).is_none_or(|at| at == "local")
+                && !all.iter().any(|other| {
+                    json::str_at(other, &["type"]).is_some_and(|other_kind| is_output_of(other_kind, kind))
+                        && json::str_at(other, &["call_id"]) == id
+                })
+        }
+        _ => false,
+    }
+}
+
+/// `shell_call_output` answers `shell_call`; `tool_search_output` answers `tool_search_call`.
+fn is_output_of(kind: &str, call: &str) -> bool {
+    kind.strip_suffix("_output").is_some_and(|stem| stem == call || call.strip_suffix("_call") == Some(stem))
+}
+
+/// The call in an item, if it is one. Arguments are content.
+pub(super) fn tool_call(item: &Value, content: bool) -> Option<ToolCall> {
+    let kind = json::str_at(item, &["type"]).filter(|kind| is_call(kind))?;
+    let id = json::str_at(item, &["call_id"]).or_else(|| json::str_at(item, &["id"]));
+    let name = json::str_at(item, &["name"]).unwrap_or_else(|| kind.strip_suffix("_call").unwrap_or(kind));
+    let arguments = if content { call_arguments(kind, item) } else { None };
+    Some(ToolCall { id: id.map(str::to_owned), name: name.to_owned(), kind: kind.to_owned(), arguments })
+}
+
+/// Whether the client alone carries out calls of this kind: it then is a tool call, else a server tool call.
+pub(super) fn is_client_kind(item: &Value) -> bool {
+    awaits_client(item, &[])
+}
+
+fn call_arguments(kind: &str, item: &Value) -> Option<Value> {
+    match kind {
+        // A custom tool takes free text, which is never JSON by intent.
+        "custom_tool_call" => item.get("input").filter(|input| !input.is_null()).cloned(),
+        "apply_patch_call" => item.get("operation").and_then(json::arguments_value),
+        "computer_call" => item.get("action").or_else(|| item.get("actions")).and_then(json::arguments_value),
+        "web_search_call" | "local_shell_call" | "shell_call" => {
+            item.get("action").and_then(json::arguments_value)
+        }
+        "file_search_call" => some_members(item, &["queries"]),
+        "code_interpreter_call" => some_members(item, &["code", "container_id"]),
+        "image_generation_call" => None,
+        _ => item.get("arguments").and_then(json::arguments_value),
+    }
+}
+
+fn some_members(item: &Value, keys: &[&str]) -> Option<Value> {
+    let members: Map<String, Value> = keys
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), item.get(*key).filter(|value| !value.is_null())?.clone())))
+        .collect();
+    (!members.is_empty()).then_some(Value::Object(members))
+}
+
+/// Members of a hosted call that hold what it gave rather than what was asked.
+const RESULTS: [&str; 5] = ["output", "outputs", "results", "result", "error"];
+
+/// The parts of any item but a message from the client.
+pub(super) fn item_parts(item: &Value) -> Vec<Part> {
+    let kind = json::str_at(item, &["type"]).unwrap_or("message");
+    match kind {
+        "message" => parts::content(item.get("content").unwrap_or(&Value::Null)),
+        "reasoning" => {
+            let texts = json::array_at(item, &["summary"]).iter().chain(json::array_at(item, &["content"]));
+            texts
+                .filter_map(|text| json::str_at(text, &["text"]))
+                .filter(|text| !text.is_empty())
+                .map(|text| Part::Reasoning(text.to_owned()))
+                .collect()
+        }
+        _ if is_call(kind) && is_client_kind(item) => {
+            tool_call(item, true).map(Part::ToolCall).into_iter().collect()
+        }
+        _ if is_call(kind) => server_call(kind, item),
+        _ if kind.ends_with("_output") => vec![tool_answer(kind, item)],
+        // Servers that leave `type` out of a refusal put the text there.
+        "refusal" => refusal(item).into_iter().collect(),
+        _ => vec![generic(kind, item)],
+    }
+}
+
+/// The answer to a call, by the client or, for what runs at the provider, by the provider.
+pub(super) fn tool_answer(kind: &str, item: &Value) -> Part {
+    let id = json::str_at(item, &["call_id"]).or_else(|| json::str_at(item, &["id"])).map(str::to_owned);
+    if json::str_at(item, &["execution"]) == Some("server") {
+        return Part::ServerToolCallResponse { id, response: scrubbed(item) };
+    }
+    let response = item.get("output").or_else(|| item.get("tools"));
+    let response = response.map_or_else(|| generic_members(kind, item), scrubbed);
+    Part::ToolCallResponse { id, response }
+}
+
+fn generic_members(kind: &str, item: &Value) -> Value {
+    match item {
+        Value::Object(members) => Value::Object(scrubbed_members(members, &["id", "call_id", "status"])),
+        _ => Value::String(kind.to_owned()),
+    }
+}
+
+/// A call that the provider ran, and what it gave where the item says so.
+fn server_call(kind: &str, item: &Value) -> Vec<Part> {
+    let Some(call) = tool_call(item, false) else { return Vec::new() };
+    let Value::Object(members) = item else { return Vec::new() };
+    let mut asked = scrubbed_members(members, &RESULTS);
+    for key in ["id", "status"] {
+        asked.remove(key);
+    }
+    // Arguments are JSON in a string; as JSON they can be read.
+    if let Some(arguments) = members.get("arguments").and_then(json::arguments_value) {
+        asked.insert("arguments".to_owned(), arguments);
+    }
+    let mut parts =
+        vec![Part::ServerToolCall { id: call.id.clone(), name: call.name, call: Value::Object(asked) }];
+    if kind == "image_generation_call" {
+        if let Some(content) = json::str_at(item, &["result"]) {
+            let format = json::str_at(item, &["output_format"]).unwrap_or("png");
+            parts.push(Part::Blob {
+                modality: "image".to_owned(),
+                mime_type: Some(format!("image/{format}")),
+                content: content.to_owned(),
+            });
+        }
+        return parts;
+    }
+    let mut given: Map<String, Value> = scrubbed_members(members, &[]);
+    given.retain(|key, value| RESULTS.contains(&key.as_str()) && !value.is_null());
+    if !given.is_empty() {
+        given.insert("type".to_owned(), Value::String(kind.to_owned()));
+        parts.push(Part::ServerToolCallResponse { id: call.id, response: Value::Object(given) });
+    }
+    parts
+}
