@@ -3,6 +3,8 @@
 mod blocks;
 mod request;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 use serde_json::Value;
@@ -70,6 +72,10 @@ impl Codec for Anthropic {
         if !is_message {
             let status = call.http.status.filter(|status| *status >= 400);
             call.error = Some(error::from_body(body, status));
+            // The header has it as a rule; a proxy may have dropped the header.
+            if call.response.request_id.is_none() {
+                call.response.request_id = json::string_at(body, &["request_id"]);
+            }
             return;
         }
         self.head(body, call);
@@ -91,7 +97,7 @@ impl Codec for Anthropic {
             }
             "content_block_start" => {
                 if let Some(block) = json::at(data, &["content_block"]) {
-                    self.blocks.start(self.blocks.index_of(data), block);
+                    self.blocks.start(self.blocks.next_index(data), block);
                 }
             }
             "content_block_delta" => {

@@ -3,6 +3,8 @@
 pub(crate) mod anthropic;
 mod content;
 pub(crate) mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod json;
 pub(crate) mod media;
 pub(crate) mod responses;

@@ -5,6 +5,8 @@ mod object;
 mod parts;
 mod request;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value;
 
@@ -36,6 +38,7 @@ impl Responses {
         let output = if items.is_empty() && self.streamed {
             self.rebuilt.take(call)
         } else {
+            self.rebuilt = Rebuilt::new(self.options);
             items::output(items, self.options.content)
         };
         object::usage(object, call);
@@ -68,10 +71,13 @@ impl Codec for Responses {
                 call.response.status.get_or_insert_with(|| status.to_owned());
                 self.conclude(object, call);
             }
+        } else if kind.starts_with("response.") {
+            // A failed hosted call may carry an error of its own; it does not end the response.
+            if !self.whole {
+                self.rebuilt.event(kind, data);
+            }
         } else if let Some(failure) = error::in_item(kind, data) {
             object::stream_error(failure, call);
-        } else if !self.whole {
-            self.rebuilt.event(kind, data);
         }
     }
 

@@ -47,7 +47,13 @@ impl Blocks {
         Self { content: options.content, budget: Budget::new(options.max_content), blocks: BTreeMap::new() }
     }
 
-    /// The index that an event names; a server that leaves it out means the newest block.
+    /// The index at which an event starts a block: the next one where a server leaves it out.
+    pub(super) fn next_index(&self, data: &Value) -> u64 {
+        let next = || self.blocks.last_key_value().map_or(0, |(index, _)| index.saturating_add(1));
+        json::u64_at(data, &["index"]).unwrap_or_else(next)
+    }
+
+    /// The index that a delta names; a server that leaves it out means the newest block.
     pub(super) fn index_of(&self, data: &Value) -> u64 {
         json::u64_at(data, &["index"])
             .unwrap_or_else(|| self.blocks.last_key_value().map_or(0, |(index, _)| *index))

@@ -10,7 +10,9 @@ use crate::codec::{error, json, usage};
 pub(super) fn is_response(body: &Value) -> bool {
     json::str_at(body, &["object"]).is_some_and(|object| object.starts_with("response"))
         || (body.get("output").is_some_and(Value::is_array))
-        || (json::str_at(body, &["status"]).is_some() && json::str_at(body, &["id"]).is_some())
+        || (json::str_at(body, &["status"]).is_some()
+            && json::str_at(body, &["id"]).is_some()
+            && json::at(body, &["error"]).is_none())
 }
 
 /// Status that a streamed event announces, when it ends the response.

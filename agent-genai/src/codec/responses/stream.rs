@@ -119,15 +119,11 @@ impl Rebuilt {
         let content = self.content;
         let Some((slot, budget)) = self.slot(data) else { return };
         let awaits_client = items::is_client_kind(item);
-        if let Some(call) = items::tool_call(item, content && done) {
-            let facts = call
-                .id
-                .as_deref()
-                .map_or(0, str::len)
-                .saturating_add(call.name.len())
-                .saturating_add(call.kind.len());
-            let arguments = call.arguments.as_ref().map_or(0, content::weight);
-            if budget.facts(facts) && (arguments == 0 || budget.content(arguments)) {
+        if let Some(mut call) = items::tool_call(item, content && done) {
+            if call.arguments.as_ref().is_some_and(|arguments| !budget.content(content::weight(arguments))) {
+                call.arguments = None;
+            }
+            if budget.facts(facts_of(&call)) {
                 slot.call = Some(call);
                 slot.awaits_client = awaits_client;
             }
@@ -224,6 +220,12 @@ impl Slot {
             .parts
             .extend(self.pieces.into_iter().filter(|piece| !piece.text.is_empty()).map(Piece::into_part));
     }
+}
+
+/// Bytes of a call's facts.
+fn facts_of(call: &ToolCall) -> usize {
+    let id = call.id.as_deref().map_or(0, str::len);
+    id.saturating_add(call.name.len()).saturating_add(call.kind.len())
 }
 
 /// A call whose item never finished.
