@@ -40,7 +40,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "--bin",
         "wirespan-bench",
     ]);
-    build::with_object(&mut command)?;
     exec::run(&mut command)?;
     let mut bench = Command::new(paths::target()?.join("release").join("wirespan-bench"));
     match options.what {

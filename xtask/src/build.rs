@@ -17,9 +17,6 @@ pub(crate) struct Options {
     kernel: bool,
 }
 
-/// Name of the environment variable that tells the build of `agent-capture` where the kernel object is.
-pub(crate) const OBJECT_VARIABLE: &str = "WIRESPAN_BPF_OBJECT";
-
 /// Runs the task.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::kernel_toolchain()?;
@@ -74,14 +71,7 @@ pub(crate) fn release() -> Result<()> {
     ui::step("building the release binary");
     let mut command = exec::cargo();
     command.current_dir(paths::root()?).args(["build", "--release", "--package", "agent"]);
-    with_object(&mut command)?;
     exec::run(&mut command)
-}
-
-/// Tells a build where the kernel object is.
-pub(crate) fn with_object(command: &mut std::process::Command) -> Result<()> {
-    command.env(OBJECT_VARIABLE, paths::kernel_object()?);
-    Ok(())
 }
 
 /// The executable that cargo put there: the one file without an extension.

@@ -32,7 +32,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "--bin",
         "wirespan-standin",
     ]);
-    build::with_object(&mut standin)?;
     exec::run(&mut standin)?;
     let mut demo = Command::new(paths::target()?.join("debug").join("wirespan-standin"));
     demo.arg("demo").arg("--wirespan").arg(paths::wirespan()?).arg("--clients").arg(paths::clients()?);

@@ -22,9 +22,9 @@ pub(crate) fn target() -> Result<PathBuf> {
     }
 }
 
-/// The compiled kernel programs.
+/// The compiled kernel programs: always below the root, where the build of `agent-capture` looks for them.
 pub(crate) fn kernel_object() -> Result<PathBuf> {
-    Ok(target()?.join("bpf").join("wirespan.bpf.o"))
+    Ok(root()?.join("target").join("bpf").join("wirespan.bpf.o"))
 }
 
 /// The release binary.

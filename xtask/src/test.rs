@@ -105,7 +105,6 @@ fn stage(options: &Options, counts: &mut Counts, title: &str, packages: &[&str])
     if packages.contains(&END_TO_END) && !packages.contains(&"--exclude") {
         command.arg("--test-threads=1");
     }
-    build::with_object(&mut command)?;
     command.env("WIRESPAN_BIN", paths::wirespan()?).env("WIRESPAN_CLIENTS", paths::clients()?);
     if let Some(corpus) = corpus()? {
         command.env(CORPUS, corpus);

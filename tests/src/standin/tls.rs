@@ -1,0 +1,71 @@
+//! Certificates of the stand-in provider: an authority of its own, made anew for each run, and a leaf for the loopback names.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tempfile::TempDir;
+
+/// Server side configuration, and the authority's certificate for the clients.
+#[derive(Debug)]
+pub(super) struct Identity {
+    /// For the acceptor; offers HTTP/1.1 only.
+    pub(super) config: Arc<ServerConfig>,
+    folder: TempDir,
+}
+
+impl Identity {
+    /// Makes keys and certificates and writes the authority's certificate to a temporary file.
+    pub(super) fn new() -> Result<Self> {
+        let mut authority = CertificateParams::new(Vec::new()).context("parameters of the authority")?;
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.distinguished_name.push(DnType::CommonName, "wirespan stand-in authority");
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let authority =
+            CertifiedIssuer::self_signed(authority, KeyPair::generate().context("key of the authority")?)
+                .context("certificate of the authority")?;
+
+        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+        let mut leaf = CertificateParams::new(names).context("parameters of the leaf")?;
+        leaf.distinguished_name.push(DnType::CommonName, "localhost");
+        leaf.use_authority_key_identifier_extension = true;
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let key = KeyPair::generate().context("key of the leaf")?;
+        let certificate = leaf.signed_by(&key, &authority).context("certificate of the leaf")?;
+
+        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .context("TLS versions")?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .context("TLS identity of the stand-in")?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+
+        let folder =
+            TempDir::with_prefix("wirespan-standin-").context("temporary folder for the authority")?;
+        // Other users must be able to trust it: some tests run clients and the agent as another user.
+        readable_by_all(folder.path(), 0o755)?;
+        let identity = Self { config: Arc::new(config), folder };
+        std::fs::write(identity.authority(), authority.pem())
+            .with_context(|| format!("could not write {}", identity.authority().display()))?;
+        readable_by_all(&identity.authority(), 0o644)?;
+        Ok(identity)
+    }
+
+    /// The file with the authority's certificate, in PEM.
+    pub(super) fn authority(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
+    }
+}
+
+fn readable_by_all(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .with_context(|| format!("could not open {} to other users", path.display()))
+}
