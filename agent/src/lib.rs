@@ -1,1 +1,6 @@
-//! agent
+//! The `wirespan` command: captures LLM calls, or reads recorded ones, and prints, keeps and exports them.
+#![forbid(unsafe_code)]
+
+pub mod capture_file;
+pub mod config;
+pub mod console;

@@ -1,0 +1,116 @@
+//! The closing line: calls, tokens, cost, and everything that was dropped.
+
+use agent_genai::Record;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::{Row, count, dollars};
+
+/// What did not make it, by cause. All zero is said too: a reader must not have to guess.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Drops {
+    /// Bytes lost between the programs and wirespan (ring full, one call too large, memory unreadable, table full).
+    pub capture_bytes: u64,
+    /// Close, shutdown or process events lost because a ring was full.
+    pub control_events: u64,
+    /// Exchanges ended early because the memory for exchanges in flight was full.
+    pub memory_exchanges: u64,
+    /// Connections given up because there were too many.
+    pub evicted_connections: u64,
+    /// Connections that spoke HTTP/2, which is not decoded yet.
+    pub http2_connections: u64,
+    /// Spans that could not be delivered to the collector.
+    pub export_spans: u64,
+    /// Calls that a slow reader missed.
+    pub unread_calls: u64,
+    /// Frames that could not be written to the capture file.
+    pub record_frames: u64,
+}
+
+impl Drops {
+    /// In words, the causes that happened only; `no drops` when none did.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Self {
+            capture_bytes,
+            control_events,
+            memory_exchanges,
+            evicted_connections,
+            http2_connections,
+            export_spans,
+            unread_calls,
+            record_frames,
+        } = self;
+        let causes: Vec<String> = [
+            (*capture_bytes, "bytes lost in capture"),
+            (*control_events, "control events lost"),
+            (*memory_exchanges, "calls cut for memory"),
+            (*evicted_connections, "connections evicted"),
+            (*export_spans, "spans not exported"),
+            (*unread_calls, "calls not shown (reader too slow)"),
+            (*record_frames, "frames not recorded"),
+            (*http2_connections, "HTTP/2 connections not decoded yet"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, cause)| format!("{number} {cause}"))
+        .collect();
+        if causes.is_empty() { "no drops".to_owned() } else { format!("dropped: {}", causes.join(", ")) }
+    }
+}
+
+/// Sums over the calls shown.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summary {
+    calls: u64,
+    failed: u64,
+    incomplete: u64,
+    input: u64,
+    output: u64,
+    usd: Decimal,
+    unpriced: u64,
+}
+
+impl Summary {
+    /// Adds a call.
+    pub fn add(&mut self, record: &Record) {
+        let row = Row::new(record);
+        self.calls += 1;
+        self.failed += u64::from(row.failed);
+        self.incomplete += u64::from(!record.capture.complete);
+        self.input = self.input.saturating_add(row.input.unwrap_or(0));
+        self.output = self.output.saturating_add(row.output.unwrap_or(0));
+        match row.cost {
+            Some(usd) => self.usd = self.usd.saturating_add(usd),
+            None => self.unpriced += 1,
+        }
+    }
+
+    /// Number of calls added.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// The closing line.
+    #[must_use]
+    pub fn line(&self, drops: &Drops) -> String {
+        let mut parts = vec![format!("{} {}", self.calls, if self.calls == 1 { "call" } else { "calls" })];
+        if self.failed > 0 {
+            parts.push(format!("{} failed", self.failed));
+        }
+        if self.incomplete > 0 {
+            parts.push(format!("{} incomplete", self.incomplete));
+        }
+        parts.push(format!("{} tokens in, {} out", count(self.input), count(self.output)));
+        if self.calls > self.unpriced || self.calls == 0 {
+            parts.push(dollars(self.usd));
+        }
+        if self.unpriced > 0 {
+            parts.push(format!("{} without a known price", self.unpriced));
+        }
+        parts.push(drops.words());
+        parts.join(" · ")
+    }
+}
