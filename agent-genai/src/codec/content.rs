@@ -89,23 +89,34 @@ pub(super) fn weight(value: &Value) -> usize {
 pub(super) fn scrubbed(value: &Value) -> Value {
     match value {
         Value::Array(items) => Value::Array(items.iter().map(scrubbed).collect()),
-        Value::Object(members) => Value::Object(scrubbed_members(members, &[])),
+        Value::Object(members) => Value::Object(
+            members
+                .iter()
+                .filter(|(key, _)| !OPAQUE.contains(&key.as_str()))
+                .map(|(key, value)| (key.clone(), scrubbed(value)))
+                .collect(),
+        ),
         other => other.clone(),
     }
 }
 
-/// A copy of an object without opaque members and without `left_out` at the top.
+/// The same for an object that becomes a part: also without nulls, which parts never carry, and without `left_out`.
 pub(super) fn scrubbed_members(members: &Map<String, Value>, left_out: &[&str]) -> Map<String, Value> {
     members
         .iter()
-        .filter(|(key, _)| !OPAQUE.contains(&key.as_str()) && !left_out.contains(&key.as_str()))
+        .filter(|(key, value)| !value.is_null() && !left_out.contains(&key.as_str()))
+        .filter(|(key, _)| !OPAQUE.contains(&key.as_str()))
         .map(|(key, value)| (key.clone(), scrubbed(value)))
         .collect()
 }
 
 /// The provider's object as a part of its own type.
 pub(super) fn generic(kind: &str, value: &Value) -> Part {
-    Part::Generic { kind: kind.to_owned(), value: scrubbed(value) }
+    let value = match value {
+        Value::Object(members) => Value::Object(scrubbed_members(members, &[])),
+        other => scrubbed(other),
+    };
+    Part::Generic { kind: kind.to_owned(), value }
 }
 
 #[cfg(test)]

@@ -46,9 +46,7 @@ pub(super) fn parts(content: &Value) -> Vec<Part> {
 
 /// One block. Redacted thinking and signatures are opaque and give nothing.
 pub(super) fn part(block: &Value) -> Option<Part> {
-    let Value::Object(members) = block else {
-        return block.as_str().map(|text| Part::Text(text.to_owned()));
-    };
+    let Value::Object(members) = block else { return None };
     let kind = json::str_at(block, &["type"]).unwrap_or("text");
     match kind {
         "text" => json::string_at(block, &["text"]).map(Part::Text),

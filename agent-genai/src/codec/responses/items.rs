@@ -40,7 +40,7 @@ pub(super) fn output(items: &[Value], content: bool) -> Output {
         }
         // A compaction answers with the history that it kept; only what the model said is output.
         if content && !matches!(json::str_at(item, &["role"]), Some("user" | "system" | "developer")) {
-            output.parts.extend(item_parts(item));
+            output.parts.extend(parts_of(item, awaits_client(item, items)));
         }
     }
     output
@@ -83,7 +83,7 @@ pub(super) fn tool_call(item: &Value, content: bool) -> Option<ToolCall> {
     Some(ToolCall { id: id.map(str::to_owned), name: name.to_owned(), kind: kind.to_owned(), arguments })
 }
 
-/// Whether the client alone carries out calls of this kind: it then is a tool call, else a server tool call.
+/// Whether the client carries out this call, as far as the item alone tells.
 pub(super) fn is_client_kind(item: &Value) -> bool {
     awaits_client(item, &[])
 }
@@ -112,11 +112,21 @@ fn some_members(item: &Value, keys: &[&str]) -> Option<Value> {
     (!members.is_empty()).then_some(Value::Object(members))
 }
 
+/// Members of an item that its part has in another place, or does not need.
+const IDS: [&str; 3] = ["id", "call_id", "status"];
+
 /// Members of a hosted call that hold what it gave rather than what was asked.
 const RESULTS: [&str; 5] = ["output", "outputs", "results", "result", "error"];
 
-/// The parts of any item but a message from the client.
+/// The parts of an item on its own.
 pub(super) fn item_parts(item: &Value) -> Vec<Part> {
+    let answer = json::str_at(item, &["type"]).is_some_and(|kind| kind.ends_with("_output"));
+    let at_client = json::str_at(item, &["execution"]) != Some("server");
+    parts_of(item, if answer { at_client } else { is_client_kind(item) })
+}
+
+/// The parts of an item, told whether the client carries out the call in it.
+fn parts_of(item: &Value, client: bool) -> Vec<Part> {
     let kind = json::str_at(item, &["type"]).unwrap_or("message");
     match kind {
         "message" => parts::content(item.get("content").unwrap_or(&Value::Null)),
@@ -128,11 +138,9 @@ pub(super) fn item_parts(item: &Value) -> Vec<Part> {
                 .map(|text| Part::Reasoning(text.to_owned()))
                 .collect()
         }
-        _ if is_call(kind) && is_client_kind(item) => {
-            tool_call(item, true).map(Part::ToolCall).into_iter().collect()
-        }
+        _ if is_call(kind) && client => tool_call(item, true).map(Part::ToolCall).into_iter().collect(),
         _ if is_call(kind) => server_call(kind, item),
-        _ if kind.ends_with("_output") => vec![tool_answer(kind, item)],
+        _ if kind.ends_with("_output") => vec![tool_answer(kind, item, client)],
         // Servers that leave `type` out of a refusal put the text there.
         "refusal" => refusal(item).into_iter().collect(),
         _ => vec![generic(kind, item)],
@@ -140,31 +148,25 @@ pub(super) fn item_parts(item: &Value) -> Vec<Part> {
 }
 
 /// The answer to a call, by the client or, for what runs at the provider, by the provider.
-pub(super) fn tool_answer(kind: &str, item: &Value) -> Part {
+fn tool_answer(kind: &str, item: &Value, client: bool) -> Part {
     let id = json::str_at(item, &["call_id"]).or_else(|| json::str_at(item, &["id"])).map(str::to_owned);
-    if json::str_at(item, &["execution"]) == Some("server") {
-        return Part::ServerToolCallResponse { id, response: scrubbed(item) };
-    }
-    let response = item.get("output").or_else(|| item.get("tools"));
-    let response = response.map_or_else(|| generic_members(kind, item), scrubbed);
-    Part::ToolCallResponse { id, response }
-}
-
-fn generic_members(kind: &str, item: &Value) -> Value {
-    match item {
-        Value::Object(members) => Value::Object(scrubbed_members(members, &["id", "call_id", "status"])),
+    let rest = || match item {
+        Value::Object(members) => Value::Object(scrubbed_members(members, &IDS)),
         _ => Value::String(kind.to_owned()),
+    };
+    if !client {
+        return Part::ServerToolCallResponse { id, response: rest() };
     }
+    let response = json::at(item, &["output"]).or_else(|| json::at(item, &["tools"]));
+    Part::ToolCallResponse { id, response: response.map_or_else(rest, scrubbed) }
 }
 
 /// A call that the provider ran, and what it gave where the item says so.
 fn server_call(kind: &str, item: &Value) -> Vec<Part> {
     let Some(call) = tool_call(item, false) else { return Vec::new() };
     let Value::Object(members) = item else { return Vec::new() };
-    let mut asked = scrubbed_members(members, &RESULTS);
-    for key in ["id", "status"] {
-        asked.remove(key);
-    }
+    let mut asked = scrubbed_members(members, &IDS);
+    asked.retain(|key, _| !RESULTS.contains(&key.as_str()));
     // Arguments are JSON in a string; as JSON they can be read.
     if let Some(arguments) = members.get("arguments").and_then(json::arguments_value) {
         asked.insert("arguments".to_owned(), arguments);
@@ -182,8 +184,8 @@ fn server_call(kind: &str, item: &Value) -> Vec<Part> {
         }
         return parts;
     }
-    let mut given: Map<String, Value> = scrubbed_members(members, &[]);
-    given.retain(|key, value| RESULTS.contains(&key.as_str()) && !value.is_null());
+    let mut given = scrubbed_members(members, &[]);
+    given.retain(|key, _| RESULTS.contains(&key.as_str()));
     if !given.is_empty() {
         given.insert("type".to_owned(), Value::String(kind.to_owned()));
         parts.push(Part::ServerToolCallResponse { id: call.id, response: Value::Object(given) });

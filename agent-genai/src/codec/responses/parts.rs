@@ -17,9 +17,6 @@ pub(super) fn content(content: &Value) -> Vec<Part> {
 }
 
 fn part(part: &Value) -> Option<Part> {
-    if let Value::String(text) = part {
-        return Some(Part::Text(text.clone()));
-    }
     let kind =
         json::str_at(part, &["type"]).unwrap_or_else(|| if part.get("text").is_some() { "text" } else { "" });
     match kind {

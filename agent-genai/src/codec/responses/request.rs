@@ -76,12 +76,9 @@ fn messages(input: &Value) -> Vec<Message> {
         _ => return Vec::new(),
     };
     let mut messages: Vec<Message> = Vec::new();
-    for item in items {
+    for item in items.iter().filter(|item| item.is_object()) {
         let role = role(item);
-        let parts = match item {
-            Value::String(text) => vec![Part::Text(text.clone())],
-            _ => items::item_parts(item),
-        };
+        let parts = items::item_parts(item);
         if parts.is_empty() && role == "assistant" {
             continue;
         }

@@ -231,7 +231,12 @@ fn whose_call_it_is() {
     let shell = json!({"type": "shell_call", "call_id": "c1", "action": {"commands": ["ls"]}});
     assert_eq!(reason(std::slice::from_ref(&shell)), "tool_calls");
     let answered = json!({"type": "shell_call_output", "call_id": "c1", "output": []});
-    assert_eq!(reason(&[shell, answered]), "stop");
+    let both = [shell, answered];
+    assert_eq!(reason(&both), "stop");
+    assert!(matches!(
+        response(&object("completed", &both)).response.messages[0].parts[..],
+        [Part::ServerToolCall { .. }, Part::ServerToolCallResponse { .. }]
+    ));
     assert_eq!(
         reason(&[json!({"type": "web_search_call", "id": "ws_1", "action": {"type": "search"}})]),
         "stop"
