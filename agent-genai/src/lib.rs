@@ -6,7 +6,9 @@
 mod codec;
 
 pub mod call;
+pub mod prices;
 pub mod record;
 
 pub use call::Call;
+pub use prices::{PriceError, PriceTable};
 pub use record::Record;

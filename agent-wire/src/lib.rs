@@ -8,7 +8,7 @@ mod exchange;
 mod headers;
 
 pub use exchange::{
-    Body, BodyKind, Direction, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, Nanos, RequestHead, ResponseHead, Role, Sink,
-    SseEvent, Version,
+    Body, BodyKind, Direction, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, Nanos, RequestHead,
+    ResponseHead, Role, Sink, SseEvent, Version,
 };
 pub use headers::Headers;

@@ -1,0 +1,196 @@
+//! The arithmetic: a call's usage, split into parts that do not overlap, times their prices.
+
+use rust_decimal::Decimal;
+
+use super::entry::PriceSet;
+use super::item::Item;
+use crate::call::{Operation, Usage};
+use crate::record::CostLine;
+
+const MILLION: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
+
+/// Tiers that are the ordinary way to be served; anything else has a price of its own.
+const STANDARD: &[&str] = &["", "auto", "default", "standard", "standard_only", "on_demand", "on-demand"];
+
+/// The special tier that a call was served in, if any: what the response says, else what the request asked for.
+pub(super) fn special_tier(requested: Option<&str>, served: Option<&str>) -> Option<String> {
+    let said = |tier: Option<&str>| {
+        tier.map(|tier| tier.trim().to_lowercase()).filter(|tier| !tier.is_empty() && tier.as_str() != "auto")
+    };
+    said(served).or_else(|| said(requested)).filter(|tier| !STANDARD.contains(&tier.as_str()))
+}
+
+/// The conditions of price variants that a tier fulfils.
+pub(super) fn context(tier: &str) -> Vec<(&str, &str)> {
+    let mut context = vec![("service_tier", tier)];
+    match tier {
+        "batch" => context.push(("processing", "batch")),
+        "fast" => context.push(("speed", "fast")),
+        _ => {}
+    }
+    context
+}
+
+/// Parts of the usage that do not overlap; the wholes are listed when reported, their subsets when not empty.
+///
+/// Without prices every known subset has its own part. With prices, reasoning has one only when it has its own price:
+/// ordinarily it is output like any other.
+pub(super) fn parts(usage: &Usage, prices: Option<&PriceSet>) -> Vec<(Item, u64)> {
+    let mut parts = Vec::new();
+    input_parts(usage, &mut parts);
+    output_parts(usage, prices, &mut parts);
+    if let Some(searches) = usage.web_searches.filter(|n| *n > 0) {
+        parts.push((Item::WebSearches, searches));
+    }
+    if prices.is_some_and(|prices| prices.own(Item::Requests).is_some()) {
+        parts.push((Item::Requests, 1));
+    }
+    parts
+}
+
+fn input_parts(usage: &Usage, parts: &mut Vec<(Item, u64)>) {
+    let Some(total) = usage.input else { return };
+    let some = |n: Option<u64>| n.unwrap_or(0);
+    // Codecs hand over subsets that fit into their wholes; the bounds here keep the sum right whatever comes.
+    let read = some(usage.cache_read).min(total);
+    let write =
+        some(usage.cache_write).max(some(usage.cache_write_5m).saturating_add(some(usage.cache_write_1h)));
+    let write = write.min(total - read);
+    let write_1h = some(usage.cache_write_1h).min(write);
+    let write_5m = some(usage.cache_write_5m).min(write - write_1h);
+    let uncached = total - read - write;
+
+    // Where audio and cache overlap is reported by few; else no more overlap is taken than the sums force.
+    let audio = some(usage.audio_input).min(total);
+    let audio_read =
+        usage.audio_cache_read.unwrap_or_else(|| audio.saturating_sub(uncached)).min(read).min(audio);
+    let audio_plain = (audio - audio_read).min(uncached);
+    let image = some(usage.image_input).min(total - audio);
+    let image_plain = image.min(uncached - audio_plain);
+    let image_read = (image - image_plain).min(read - audio_read);
+
+    parts.push((Item::Input, uncached - audio_plain - image_plain));
+    for (item, quantity) in [
+        (Item::CacheRead, read - audio_read - image_read),
+        (Item::CacheWrite, write - write_5m - write_1h),
+        (Item::CacheWrite5m, write_5m),
+        (Item::CacheWrite1h, write_1h),
+        (Item::AudioInput, audio_plain),
+        (Item::AudioCacheRead, audio_read),
+        (Item::ImageInput, image_plain),
+        (Item::ImageCacheRead, image_read),
+    ] {
+        if quantity > 0 {
+            parts.push((item, quantity));
+        }
+    }
+}
+
+fn output_parts(usage: &Usage, prices: Option<&PriceSet>, parts: &mut Vec<(Item, u64)>) {
+    let Some(total) = usage.output else { return };
+    let mut rest = total;
+    let mut take = |wanted: Option<u64>| {
+        let taken = wanted.unwrap_or(0).min(rest);
+        rest -= taken;
+        taken
+    };
+    let audio = take(usage.audio_output);
+    let image = take(usage.image_output);
+    let own = prices.is_none_or(|prices| prices.own(Item::Reasoning).is_some());
+    let reasoning = if own { take(usage.reasoning) } else { 0 };
+    parts.push((Item::Output, rest));
+    for (item, quantity) in
+        [(Item::Reasoning, reasoning), (Item::AudioOutput, audio), (Item::ImageOutput, image)]
+    {
+        if quantity > 0 {
+            parts.push((item, quantity));
+        }
+    }
+}
+
+/// The lines, and their sum if every part that counts has a price.
+pub(super) fn lines(
+    usage: &Usage,
+    operation: Operation,
+    prices: Option<&PriceSet>,
+) -> (Vec<CostLine>, Option<Decimal>) {
+    let input_tokens = usage.input.unwrap_or(0);
+    let price = |item: Item| Some(prices?.resolve(item)?.at(input_tokens));
+    let mut total = Some(Decimal::ZERO);
+    let mut lines = Vec::new();
+    for (item, quantity) in parts(usage, prices) {
+        let usd_per_million = price(item);
+        let usd = usd_per_million
+            .and_then(|price| price.checked_mul(Decimal::from(quantity)))
+            .and_then(|product| product.checked_div(MILLION));
+        total = match (total, usd) {
+            (Some(sum), Some(usd)) => sum.checked_add(usd),
+            // Nothing of what has no price costs nothing.
+            (sum, None) if quantity == 0 && prices.is_some() => sum,
+            _ => None,
+        };
+        let (item, unit) = (item.name().to_owned(), item.unit().to_owned());
+        lines.push(CostLine { item, quantity, unit, usd_per_million, usd });
+    }
+    // A chat has both; what was not reported is not known to be nothing, unless it is free.
+    let reported = [(Item::Input, usage.input), (Item::Output, usage.output)];
+    if operation == Operation::Chat
+        && reported.iter().any(|(item, count)| count.is_none() && price(*item) != Some(Decimal::ZERO))
+    {
+        total = None;
+    }
+    (lines, total)
+}
+
+/// The line that says why a call has no price: the table has none for the tier that it was served in.
+pub(super) fn tier_line(tier: &str) -> CostLine {
+    CostLine {
+        item: format!("service_tier:{tier}"),
+        quantity: 1,
+        unit: "request".to_owned(),
+        usd_per_million: None,
+        usd: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_special_tiers_count() {
+        assert_eq!(special_tier(Some("flex"), Some("default")), None);
+        assert_eq!(special_tier(Some("auto"), None), None);
+        assert_eq!(special_tier(Some("flex"), Some("auto")).as_deref(), Some("flex"));
+        assert_eq!(special_tier(None, Some("Priority")).as_deref(), Some("priority"));
+    }
+
+    fn counts() -> impl Strategy<Value = Option<u64>> {
+        prop_oneof![Just(None), (0_u64..50).prop_map(Some), any::<u64>().prop_map(Some)]
+    }
+
+    proptest! {
+        #[test]
+        fn parts_never_overlap_and_never_lose_a_token(
+            wholes in [counts(), counts()],
+            cache in [counts(), counts(), counts(), counts()],
+            media in [counts(), counts(), counts(), counts(), counts(), counts()],
+        ) {
+            let usage = Usage {
+                input: wholes[0], output: wholes[1],
+                cache_read: cache[0], cache_write: cache[1], cache_write_5m: cache[2], cache_write_1h: cache[3],
+                audio_input: media[0], audio_cache_read: media[1], image_input: media[2],
+                reasoning: media[3], audio_output: media[4], image_output: media[5],
+                ..Usage::default()
+            };
+            let outputs = [Item::Output, Item::Reasoning, Item::AudioOutput, Item::ImageOutput];
+            let (out, input): (Vec<_>, Vec<_>) =
+                parts(&usage, None).into_iter().partition(|(item, _)| outputs.contains(item));
+            let sum = |list: &[(Item, u64)]| list.iter().map(|(_, n)| u128::from(*n)).sum::<u128>();
+            prop_assert_eq!(sum(&input), u128::from(usage.input.unwrap_or(0)));
+            prop_assert_eq!(sum(&out), u128::from(usage.output.unwrap_or(0)));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What a call costs: an embedded, dated price table, a user's override, and exact decimal arithmetic.
+//!
+//! The table is a snapshot (`data/prices.json`, its own versioned format) of the facts in
+//! [genai-prices](https://github.com/pydantic/genai-prices) (MIT, Pydantic Services Inc.), made by `cargo xtask prices`.
+//! It lists providers with their names and hosts, and for each the models, in the order in which their rules are tried.
+//! An unknown price is unknown, never 0: the quantities are listed and the sum is null.
+
+mod cost;
+mod entry;
+mod error;
+mod explain;
+mod item;
+mod lookup;
+mod parse;
+mod pattern;
+mod table;
+
+use std::sync::Arc;
+
+use agent_wire::Nanos;
+use serde_json::Value;
+
+use self::entry::{Model, Moment, PriceSet};
+pub use self::error::PriceError;
+pub use self::explain::{Explanation, ItemPrice};
+use self::lookup::Place;
+use self::parse::{Object, Override};
+use self::table::Snapshot;
+use crate::call::Call;
+use crate::record::{Cost, CostSource};
+
+/// 2020-01-01, before the first LLM API: an earlier time is no time at all (a replay without times).
+const FIRST_DAY: i64 = 18_262;
+
+/// Prices of models. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct PriceTable {
+    snapshot: Arc<Snapshot>,
+    overrides: Arc<[Override]>,
+}
+
+/// The entry that prices a call, and whose it is.
+enum Entry<'t> {
+    Override(&'t Override, String),
+    Table(lookup::Found<'t>),
+}
+
+impl PriceTable {
+    /// The snapshot inside the binary, read once.
+    #[must_use]
+    pub fn embedded() -> Self {
+        Self { snapshot: Snapshot::embedded(), overrides: Arc::new([]) }
+    }
+
+    /// This table with a user's prices before it; those of an earlier override are replaced.
+    ///
+    /// The bytes are JSON of the form
+    /// `{"models": [{"match": "my-model*", "provider": "openai", "host": "llm.example", "prices": {"input": 0.5, "output": 2}}]}`.
+    /// `match` is a pattern (`*` any run, `#` a digit, `!` not) or a list of which one must match; `provider` and `host` are
+    /// optional restrictions; prices are US dollars per million tokens, `requests` and `web_searches` per thousand. A price
+    /// may be `{"base": 1, "tiers": [{"above": 200000, "price": 2}]}`, and `prices` a list of
+    /// `{"from": "2026-10-31", "prices": {…}}` or `{"utc": ["16:30", "00:30"], "prices": {…}}`, of which the last that
+    /// holds counts. `variants` hold prices for calls served in another way:
+    /// `[{"when": {"service_tier": "flex"}, "prices": {…}}]`. A subset without a price (say `cache_read`) costs what its
+    /// whole costs; the entry is complete in itself and nothing is filled in from the snapshot.
+    ///
+    /// # Errors
+    /// When the bytes are no JSON, have an unknown key, or a value that cannot be right.
+    pub fn with_override(self, bytes: &[u8]) -> Result<Self, PriceError> {
+        self.with_override_value(&serde_json::from_slice(bytes)?)
+    }
+
+    /// The same from a value that is already parsed (from YAML, say).
+    ///
+    /// # Errors
+    /// When there is an unknown key or a value that cannot be right.
+    pub fn with_override_value(self, value: &Value) -> Result<Self, PriceError> {
+        let object = Object::new(value, "", &["models"])?;
+        let models = object.list("models")?.iter().enumerate();
+        let overrides = models
+            .map(|(n, value)| parse::override_model(value, &format!("models[{n}]")))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { snapshot: self.snapshot, overrides: overrides.into() })
+    }
+
+    /// Source, version and date of the table, as `genai-prices 0.2.3 (2026-11-23)`.
+    #[must_use]
+    pub fn version(&self) -> String {
+        format!("{} ({})", self.snapshot.source, self.snapshot.date)
+    }
+
+    /// What the call cost, at the prices of its start (nanoseconds since 1970 UTC; an earlier time than any LLM API is taken
+    /// for a replay without times, and priced as of the snapshot's date).
+    ///
+    /// A user's price wins; then the table; a cost that the provider reports stands beside it and counts when there is no
+    /// price. Without any reported usage there is nothing to price.
+    #[must_use]
+    pub fn cost(&self, call: &Call) -> Cost {
+        self.cost_at(call, call.timing.start)
+    }
+
+    /// [`Self::cost`] at the prices of another time.
+    #[must_use]
+    pub fn cost_at(&self, call: &Call, unix_nanos: Nanos) -> Cost {
+        let provider_usd = call.usage.provider_usd;
+        let reported = if provider_usd.is_some() { CostSource::Provider } else { CostSource::None };
+        if !call.usage.is_reported() {
+            return Cost { usd: provider_usd, source: reported, provider_usd, lines: Vec::new() };
+        }
+        let at = self.moment(unix_nanos);
+        let entry = self.find(Place::of(call), &lookup::models(call));
+        let tier =
+            cost::special_tier(call.request.service_tier.as_deref(), call.response.service_tier.as_deref());
+        let prices = entry.as_ref().map(|entry| prices(entry, at, tier.as_deref()));
+        let unpriced_tier = matches!(prices, Some(None));
+        let (mut lines, total) = cost::lines(&call.usage, call.operation, prices.flatten().as_ref());
+        if let Some(tier) = tier.filter(|_| unpriced_tier) {
+            lines.push(cost::tier_line(&tier));
+        }
+        let (usd, source) = match (total, entry) {
+            (Some(total), Some(Entry::Override(..))) => (Some(total), CostSource::Override),
+            (Some(total), Some(Entry::Table(_))) => (Some(total), CostSource::Table),
+            _ => (provider_usd, reported),
+        };
+        Cost { usd: usd.map(|usd| usd.normalize()), source, provider_usd, lines }
+    }
+
+    /// The entry that prices `model` of `provider` (a `gen_ai.provider.name`, an id of the table, or the host of its API) at
+    /// that time, nanoseconds since 1970 UTC.
+    #[must_use]
+    pub fn explain(&self, provider: &str, model: &str, unix_nanos: Nanos) -> Option<Explanation> {
+        let at = self.moment(unix_nanos);
+        let host = provider
+            .contains('.')
+            .then_some(provider)
+            .filter(|host| self.snapshot.serving(&host.to_lowercase(), "/").is_some());
+        let place = Place { provider, host, path: "/", home: "openai" };
+        match self.find(place, &[model])? {
+            Entry::Override(found, text) => {
+                let provider = found.provider.as_deref().unwrap_or_default();
+                Some(explain::explain("override", "", provider, &found.model, &text, at))
+            }
+            Entry::Table(found) => {
+                let mut readings = lookup::exact(model, found.provider);
+                readings.extend(lookup::loose(model, found.provider));
+                let text = readings.iter().find(|text| found.model.rules.find(text).is_some())?;
+                Some(explain::explain("table", &self.version(), &found.provider.id, found.model, text, at))
+            }
+        }
+    }
+
+    fn moment(&self, unix_nanos: Nanos) -> Moment {
+        let at = Moment::from_unix_nanos(unix_nanos);
+        if at.day < FIRST_DAY { Moment { day: self.snapshot.day, minute: 0 } } else { at }
+    }
+
+    fn find(&self, place: Place<'_>, models: &[&str]) -> Option<Entry<'_>> {
+        self.find_override(place, models).or_else(|| self.snapshot.find(place, models).map(Entry::Table))
+    }
+
+    fn find_override(&self, place: Place<'_>, models: &[&str]) -> Option<Entry<'_>> {
+        let host = place.host.map(str::to_lowercase);
+        let provider = place.provider.to_lowercase();
+        let serving = host.as_deref().and_then(|host| self.snapshot.serving(host, place.path));
+        self.overrides.iter().find_map(|entry| {
+            let provider_fits = entry.provider.as_deref().is_none_or(|wanted| {
+                wanted == provider
+                    || serving.is_some_and(|found| found.is_named(wanted))
+                    || self.snapshot.named(&provider).is_some_and(|found| found.is_named(wanted))
+            });
+            let host_fits = entry
+                .host
+                .as_ref()
+                .is_none_or(|glob| host.as_deref().is_some_and(|host| glob.matches(host, place.path)));
+            let text = models.iter().map(|model| model.trim().to_lowercase());
+            let matched = text.into_iter().find(|text| entry.model.rules.find(text).is_some());
+            matched.filter(|_| provider_fits && host_fits).map(|text| Entry::Override(entry, text))
+        })
+    }
+}
+
+/// The entry's prices for that time and tier; `None` when it says nothing about calls served in that tier.
+fn prices(entry: &Entry<'_>, at: Moment, tier: Option<&str>) -> Option<PriceSet> {
+    let special = |model: &Model| tier.map(|tier| model.variant(at, &cost::context(tier)));
+    match entry {
+        // The user's price is the user's word, in every tier that has no price of its own.
+        Entry::Override(entry, _) => {
+            Some(special(&entry.model).flatten().unwrap_or_else(|| entry.model.standard(at)))
+        }
+        Entry::Table(found) if found.lent => tier.is_none().then(|| found.model.standard(at)),
+        Entry::Table(found) => special(found.model).unwrap_or_else(|| Some(found.model.standard(at))),
+    }
+}

@@ -1,0 +1,128 @@
+//! The embedded snapshot: providers, their names and hosts, and their models.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::Value;
+
+use super::entry::Model;
+use super::error::PriceError;
+use super::parse::{self, FORMAT, Object};
+use super::pattern::HostGlob;
+
+/// Made by `cargo xtask prices` from the facts in genai-prices (MIT, Pydantic Services Inc.).
+static SNAPSHOT: &[u8] = include_bytes!("../../data/prices.json");
+
+static EMBEDDED: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
+    // A broken snapshot is caught by this crate's tests; a binary with one knows no price rather than no call.
+    Arc::new(Snapshot::from_slice(SNAPSHOT).unwrap_or_default())
+});
+
+/// One provider.
+#[derive(Debug, Clone)]
+pub(super) struct Provider {
+    pub(super) id: String,
+    pub(super) names: Vec<String>,
+    pub(super) hosts: Vec<HostGlob>,
+    pub(super) fallback: Vec<String>,
+    pub(super) models: Vec<Model>,
+}
+
+impl Provider {
+    /// Whether the name (in lower case) is its id or one of the names that mean it.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        let same = |have: &str| have == name || have.replace('-', "_") == name.replace('-', "_");
+        same(&self.id) || self.names.iter().any(|have| same(have))
+    }
+}
+
+/// A whole table.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    /// Name and version of the source, as `genai-prices 0.2.3`.
+    pub(super) source: String,
+    /// Date of the snapshot, as written.
+    pub(super) date: String,
+    /// The same in days since 1970-01-01.
+    pub(super) day: i64,
+    pub(super) providers: Vec<Provider>,
+}
+
+impl Snapshot {
+    pub(super) fn embedded() -> Arc<Self> {
+        Arc::clone(&EMBEDDED)
+    }
+
+    pub(super) fn from_slice(bytes: &[u8]) -> Result<Self, PriceError> {
+        let value: Value = serde_json::from_slice(bytes)?;
+        let object = Object::new(&value, "", &["format", "source", "date", "providers"])?;
+        let format = object.need("format")?.as_u64();
+        if format != Some(FORMAT) {
+            return Err(PriceError::invalid("format", format!("this version reads format {FORMAT} only")));
+        }
+        let source = Object::new(object.need("source")?, "source", &["name", "version", "url", "license"])?;
+        let date = parse::text(object.need("date")?, "date")?;
+        let providers = object.list("providers")?.iter().enumerate();
+        Ok(Self {
+            source: format!(
+                "{} {}",
+                parse::text(source.need("name")?, "source.name")?,
+                parse::text(source.need("version")?, "source.version")?
+            ),
+            date: date.to_owned(),
+            day: parse::day(date, "date")?,
+            providers: providers
+                .map(|(n, value)| provider(value, &format!("providers[{n}]")))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The provider of that name or id, in lower case.
+    pub(super) fn named(&self, name: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.is_named(name))
+    }
+
+    /// The provider that serves that host (lower case, no port) and path.
+    pub(super) fn serving(&self, host: &str, path: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.hosts.iter().any(|glob| glob.matches(host, path)))
+    }
+}
+
+fn provider(value: &Value, path: &str) -> Result<Provider, PriceError> {
+    let object = Object::new(value, path, &["id", "names", "hosts", "fallback", "models"])?;
+    let owned = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let models = object.list("models")?.iter().enumerate();
+    Ok(Provider {
+        id: parse::text(object.need("id")?, &object.at("id"))?.to_owned(),
+        names: owned(object.texts("names")?),
+        hosts: object.texts("hosts")?.into_iter().map(HostGlob::new).collect(),
+        fallback: owned(object.texts("fallback")?),
+        models: models
+            .map(|(n, value)| parse::model(value, &format!("{path}.models[{n}]")))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_snapshot_is_whole() {
+        let snapshot = Snapshot::from_slice(SNAPSHOT).unwrap();
+        assert!(snapshot.source.starts_with("genai-prices "), "{}", snapshot.source);
+        assert!(snapshot.providers.len() > 30);
+        assert!(snapshot.providers.iter().map(|p| p.models.len()).sum::<usize>() > 1000);
+        assert!(SNAPSHOT.len() < 1_500_000);
+        for provider in &snapshot.providers {
+            for other in &provider.fallback {
+                assert!(snapshot.named(other).is_some(), "{} falls back to unknown {other}", provider.id);
+            }
+        }
+    }
+
+    #[test]
+    fn another_format_is_refused() {
+        let error = Snapshot::from_slice(br#"{"format": 2}"#).unwrap_err();
+        assert_eq!(error.to_string(), "format: this version reads format 1 only");
+    }
+}
