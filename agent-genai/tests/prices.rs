@@ -1,5 +1,7 @@
 //! Prices: agreement with genai-prices over cases of our own making, overrides, and what is unknown.
 
+#![expect(clippy::unwrap_used, reason = "a broken test case shall stop the test")]
+
 use agent_genai::call::{Api, Call, Completeness, Http, Operation, Request, Response, Timing, Usage};
 use agent_genai::record::{Cost, CostSource};
 use agent_genai::{PriceError, PriceTable};

@@ -10,11 +10,13 @@ mod exec;
 mod fuzz;
 mod lint;
 mod paths;
+mod prices;
 mod setup;
 mod test;
 mod test_output;
 mod toolchain;
 mod ui;
+mod venv;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -45,6 +47,8 @@ enum Task {
     Lint,
     /// Run every fuzz target; writes docs/fuzzing.md
     Fuzz(fuzz::Options),
+    /// Make the embedded price snapshot and its test cases from the PyPI package genai-prices
+    Prices(prices::Options),
 }
 
 fn main() -> Result<()> {
@@ -57,5 +61,6 @@ fn main() -> Result<()> {
         Task::Fmt(options) => lint::fmt(&options),
         Task::Lint => lint::run(),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Prices(options) => prices::run(&options),
     }
 }

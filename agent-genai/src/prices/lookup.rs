@@ -89,15 +89,14 @@ impl Snapshot {
             |model: &str| !OPEN_WEIGHTS.iter().any(|glob| glob.matches(&model.to_lowercase()));
         let guessable: Vec<&str> = models.iter().copied().filter(|model| guess_allowed(model)).collect();
         for readings in [exact as fn(&str, &Provider) -> Vec<String>, loose] {
-            if let Some(provider) = known {
-                if let Some(found) = self.find_in(provider, models, readings) {
-                    return Some(found);
-                }
+            let certain = known.and_then(|provider| self.find_in(provider, models, readings));
+            if certain.is_some() {
+                return certain;
             }
-            for provider in self.guesses(guessed, place.home, &guessable) {
-                if let Some(found) = self.find_in(provider, &guessable, readings) {
-                    return Some(found);
-                }
+            let guesses = self.guesses(guessed, place.home, &guessable);
+            let found = guesses.into_iter().find_map(|provider| self.find_in(provider, &guessable, readings));
+            if found.is_some() {
+                return found;
             }
         }
         None
@@ -158,10 +157,10 @@ impl Snapshot {
 pub(super) fn exact(model: &str, provider: &Provider) -> Vec<String> {
     let lower = model.trim().to_lowercase();
     let mut found = vec![lower.clone()];
-    if let Some((slug, rest)) = lower.split_once('/') {
-        if provider.is_named(slug) || slug == "models" {
-            found.push(rest.to_owned());
-        }
+    if let Some((slug, rest)) = lower.split_once('/')
+        && (provider.is_named(slug) || slug == "models")
+    {
+        found.push(rest.to_owned());
     }
     let dashed: Vec<String> = found.iter().filter_map(|text| dashed_date(text)).collect();
     found.extend(dashed);
@@ -183,12 +182,11 @@ fn dashed_date(text: &str) -> Option<String> {
 /// The name before a date at its end, in any of the usual spellings.
 fn undated(text: &str) -> Option<String> {
     for separator in ['-', '@'] {
-        if let Some((head, date)) = text.rsplit_once(separator) {
-            if let (Some(year), Some(month), Some(day)) = (date.get(..4), date.get(4..6), date.get(6..)) {
-                if is_date(year, month, day) {
-                    return Some(head.to_owned());
-                }
-            }
+        if let Some((head, date)) = text.rsplit_once(separator)
+            && let (Some(year), Some(month), Some(day)) = (date.get(..4), date.get(4..6), date.get(6..))
+            && is_date(year, month, day)
+        {
+            return Some(head.to_owned());
         }
     }
     let mut parts = text.rsplitn(4, '-');
