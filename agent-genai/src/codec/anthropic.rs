@@ -44,6 +44,11 @@ impl Anthropic {
         if let Some(usage) = json::at(holder, &["usage"]) {
             self.counts.update(usage);
             set(&mut call.response.service_tier, json::string_at(usage, &["service_tier"]));
+            // A fallback in mid-stream comes after the model was named; the pass that served the answer names its own.
+            let served = json::array_at(usage, &["iterations"])
+                .iter()
+                .rfind(|pass| json::str_at(pass, &["type"]) == Some("fallback_message"));
+            set(&mut call.response.model, served.and_then(|pass| json::string_at(pass, &["model"])));
         }
     }
 

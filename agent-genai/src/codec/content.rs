@@ -8,10 +8,11 @@ use crate::call::Part;
 const MAX_FACTS: usize = 1 << 20;
 
 /// Members that are secret or opaque by nature; they never enter a [`Part`].
-const OPAQUE: [&str; 7] = [
+const OPAQUE: [&str; 8] = [
     "encrypted_content",
     "encrypted_index",
     "encrypted_stdout",
+    "fingerprint",
     "signature",
     "authorization",
     "authorization_token",

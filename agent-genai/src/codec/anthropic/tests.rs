@@ -35,7 +35,7 @@ fn request_settings() {
     let call = request(&json!({
         "model": "claude-x", "max_tokens": 64, "stream": true, "temperature": 0.5, "top_p": 0.9, "top_k": 5,
         "stop_sequences": ["END"], "metadata": {"user_id": "u-1"}, "service_tier": "auto",
-        "thinking": {"type": "adaptive"},
+        "thinking": {"type": "adaptive"}, "thread": {"type": "continue", "previous_message_id": "msg_0"},
         "output_config": {"effort": "high", "format": {"type": "json_schema", "schema": {}}},
         "messages": [{"role": "user", "content": "Hi"}],
     }));
@@ -47,6 +47,7 @@ fn request_settings() {
     assert_eq!(r.user.as_deref(), Some("u-1"));
     assert_eq!(r.service_tier.as_deref(), Some("auto"));
     assert_eq!(r.reasoning_level.as_deref(), Some("high"));
+    assert_eq!(r.previous_response_id.as_deref(), Some("msg_0"));
     assert_eq!(r.output_type.as_deref(), Some("json"));
     assert_eq!(r.messages, [message("user", vec![text("Hi")])]);
     let beta = request(&json!({"output_format": {"type": "json_schema"}, "messages": []}));
@@ -331,6 +332,16 @@ fn compaction_passes_are_added_and_advisor_passes_are_not() {
         "iterations": [pass("compaction"), pass("message"), pass("advisor_message")]}}));
     assert_eq!((call.usage.input, call.usage.output), (Some(1020), Some(55)));
     assert!(call.usage.corrected.is_some());
+}
+
+#[test]
+fn the_model_that_served_after_a_fallback() {
+    let usage = json!({"output_tokens": 4, "iterations": [
+        {"type": "message", "input_tokens": 10, "output_tokens": 0},
+        {"type": "fallback_message", "model": "claude-y-1", "input_tokens": 10, "output_tokens": 4}]});
+    let call = stream(&[started(), ended("end_turn", &usage)]);
+    assert_eq!(call.response.model.as_deref(), Some("claude-y-1"));
+    assert_eq!((call.usage.output, call.usage.corrected), (Some(4), None));
 }
 
 #[test]

@@ -77,10 +77,9 @@ fn is_output_of(kind: &str, call: &str) -> bool {
 /// The call in an item, if it is one. Arguments are content.
 pub(super) fn tool_call(item: &Value, content: bool) -> Option<ToolCall> {
     let kind = json::str_at(item, &["type"]).filter(|kind| is_call(kind))?;
-    let id = json::str_at(item, &["call_id"]).or_else(|| json::str_at(item, &["id"]));
     let name = json::str_at(item, &["name"]).unwrap_or_else(|| kind.strip_suffix("_call").unwrap_or(kind));
     let arguments = if content { call_arguments(kind, item) } else { None };
-    Some(ToolCall { id: id.map(str::to_owned), name: name.to_owned(), kind: kind.to_owned(), arguments })
+    Some(ToolCall { id: call_id(item), name: name.to_owned(), kind: kind.to_owned(), arguments })
 }
 
 /// Whether the client carries out this call, as far as the item alone tells.
@@ -121,8 +120,18 @@ const RESULTS: [&str; 5] = ["output", "outputs", "results", "result", "error"];
 /// The parts of an item on its own.
 pub(super) fn item_parts(item: &Value) -> Vec<Part> {
     let answer = json::str_at(item, &["type"]).is_some_and(|kind| kind.ends_with("_output"));
-    let at_client = json::str_at(item, &["execution"]) != Some("server");
-    parts_of(item, if answer { at_client } else { is_client_kind(item) })
+    parts_of(item, if answer { !answers_for_provider(item) } else { is_client_kind(item) })
+}
+
+/// Whether an `…_output` item is the provider's own answer, as far as the item alone tells.
+pub(super) fn answers_for_provider(item: &Value) -> bool {
+    json::str_at(item, &["execution"]) == Some("server")
+        || json::str_at(item, &["type"]) == Some("program_output")
+}
+
+/// The id that joins a call and its answer.
+fn call_id(item: &Value) -> Option<String> {
+    json::string_at(item, &["call_id"]).or_else(|| json::string_at(item, &["id"]))
 }
 
 /// The parts of an item, told whether the client carries out the call in it.
@@ -140,6 +149,15 @@ fn parts_of(item: &Value, client: bool) -> Vec<Part> {
         }
         _ if is_call(kind) && client => tool_call(item, true).map(Part::ToolCall).into_iter().collect(),
         _ if is_call(kind) => server_call(kind, item),
+        // Code that the model writes to call tools; the provider runs it.
+        "program" => vec![Part::ServerToolCall {
+            id: call_id(item),
+            name: kind.to_owned(),
+            call: match item {
+                Value::Object(members) => Value::Object(scrubbed_members(members, &IDS)),
+                _ => Value::Null,
+            },
+        }],
         _ if kind.ends_with("_output") => vec![tool_answer(kind, item, client)],
         // Servers that leave `type` out of a refusal put the text there.
         "refusal" => refusal(item).into_iter().collect(),
@@ -149,7 +167,7 @@ fn parts_of(item: &Value, client: bool) -> Vec<Part> {
 
 /// The answer to a call, by the client or, for what runs at the provider, by the provider.
 fn tool_answer(kind: &str, item: &Value, client: bool) -> Part {
-    let id = json::str_at(item, &["call_id"]).or_else(|| json::str_at(item, &["id"])).map(str::to_owned);
+    let id = call_id(item);
     let rest = || match item {
         Value::Object(members) => Value::Object(scrubbed_members(members, &IDS)),
         _ => Value::String(kind.to_owned()),

@@ -22,8 +22,7 @@ pub(super) fn fold(body: &Value, content: bool, call: &mut Call) {
     request.previous_response_id = json::string_at(body, &["previous_response_id"]);
     request.conversation_id = object::conversation(body).map(str::to_owned);
     request.user = json::string_at(body, &["user"]).or_else(|| json::string_at(body, &["safety_identifier"]));
-    request.tools =
-        json::array_at(body, &["tools"]).iter().filter_map(|tool| definition(tool, content)).collect();
+    request.tools = definitions(json::array_at(body, &["tools"]), content);
     if content {
         request.system = body.get("instructions").map(instructions).unwrap_or_default();
         request.messages = body.get("input").map(messages).unwrap_or_default();
@@ -37,6 +36,19 @@ fn output_type(body: &Value) -> Option<&'static str> {
         "json_object" | "json_schema" => Some("json"),
         _ => None,
     }
+}
+
+/// The tools on offer; a namespace is followed by the tools in it.
+fn definitions(tools: &[Value], content: bool) -> Vec<ToolDefinition> {
+    let mut definitions = Vec::new();
+    for tool in tools {
+        definitions.extend(definition(tool, content));
+        if json::str_at(tool, &["type"]) == Some("namespace") {
+            let inner = json::array_at(tool, &["tools"]).iter();
+            definitions.extend(inner.filter_map(|tool| definition(tool, content)));
+        }
+    }
+    definitions
 }
 
 /// A tool on offer. Servers of tools are named by their label; everything else than name and type of a hosted tool
@@ -101,9 +113,7 @@ fn role(item: &Value) -> &str {
     }
     match json::str_at(item, &["type"]) {
         Some("mcp_approval_response") | None => "user",
-        Some(kind) if kind.ends_with("_output") && json::str_at(item, &["execution"]) != Some("server") => {
-            "tool"
-        }
+        Some(kind) if kind.ends_with("_output") && !items::answers_for_provider(item) => "tool",
         Some(_) => "assistant",
     }
 }

@@ -96,6 +96,7 @@ fn tools_of_every_kind_without_secrets() {
             "headers": {"x": "hush"}},
         {"type": "custom", "name": "free", "format": {"type": "text"}},
         {"type": "function", "function": {"name": "nested", "parameters": {}}},
+        {"type": "namespace", "name": "crm", "tools": [{"type": "function", "name": "find"}]},
         null,
     ]});
     let call = request(&body);
@@ -108,7 +109,9 @@ fn tools_of_every_kind_without_secrets() {
             ("web_search", "web_search"),
             ("mcp", "wiki"),
             ("custom", "free"),
-            ("function", "nested")
+            ("function", "nested"),
+            ("namespace", "crm"),
+            ("function", "find"),
         ]
     );
     assert_eq!(call.request.tools[0].parameters, Some(json!({"type": "object"})));
@@ -296,6 +299,29 @@ fn hosted_calls() {
         ]
     );
     assert!(matches!(&parts[3], Part::Blob { mime_type: Some(mime), .. } if mime == "image/webp"));
+}
+
+#[test]
+fn programs_run_at_the_provider() {
+    let program =
+        json!({"type": "program", "id": "p", "call_id": "c1", "code": "1+1", "fingerprint": "opaque"});
+    let result =
+        json!({"type": "program_output", "id": "o", "call_id": "c1", "result": "2", "status": "completed"});
+    let parts = [
+        Part::ServerToolCall {
+            id: Some("c1".into()),
+            name: "program".into(),
+            call: json!({"type": "program", "code": "1+1"}),
+        },
+        Part::ServerToolCallResponse {
+            id: Some("c1".into()),
+            response: json!({"type": "program_output", "result": "2"}),
+        },
+    ];
+    let call = response(&object("completed", &[program.clone(), result.clone()]));
+    assert_eq!(call.response.messages[0].parts, parts);
+    let call = request(&json!({"input": [program, result]}));
+    assert_eq!(call.request.messages, [message("assistant", parts.to_vec())]);
 }
 
 #[test]
