@@ -4,11 +4,26 @@
 //! absolute offset of every piece. It hands what it understands to a [`Sink`] as it arrives: heads, decoded body items,
 //! ends. Nothing is collected beyond the bounds in [`Limits`].
 
-mod exchange;
-mod headers;
+#![forbid(unsafe_code)]
 
+mod body;
+mod coding;
+mod connection;
+mod exchange;
+mod exchanges;
+mod headers;
+mod http1;
+mod items;
+mod lane;
+mod media;
+mod ndjson;
+mod replay;
+mod sse;
+
+pub use connection::{Connection, Protocol};
 pub use exchange::{
     Body, BodyKind, Direction, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, Nanos, RequestHead,
     ResponseHead, Role, Sink, SseEvent, Version,
 };
 pub use headers::Headers;
+pub use replay::replay;

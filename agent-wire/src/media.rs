@@ -1,0 +1,125 @@
+//! How a body is cut into items: by its media type, corrected by its first bytes.
+
+use crate::exchange::BodyKind;
+use crate::headers::Headers;
+
+/// Blank bytes looked past before the media type is believed.
+const MAX_BLANK: usize = 64;
+
+/// What a body says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Declared {
+    kind: BodyKind,
+    /// Events may be hidden under this type.
+    may_be_events: bool,
+}
+
+impl Declared {
+    /// From the Content-Type field. Only responses are event streams under another type.
+    pub(crate) fn new(headers: &Headers, response: bool) -> Self {
+        let media_type = headers.get("content-type").unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let kind = match media_type.as_str() {
+            "text/event-stream" => BodyKind::Sse,
+            "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/x-jsonl"
+            | "application/stream+json" => BodyKind::Ndjson,
+            _ => BodyKind::Whole,
+        };
+        let vague = ["", "text/plain", "application/octet-stream", "binary/octet-stream"];
+        let may_be_events = response && (vague.contains(&media_type.as_str()) || media_type.contains("json"));
+        Self { kind, may_be_events }
+    }
+
+    /// Decides by the first decoded bytes; `None` asks for more. With `last` there are no more.
+    pub(crate) fn settle(self, first: &[u8], last: bool) -> Option<BodyKind> {
+        // Only these two beliefs can be overturned.
+        if self.kind != BodyKind::Sse && !self.may_be_events {
+            return Some(self.kind);
+        }
+        let undecided = if last { Some(self.kind) } else { None };
+        let marked = b"\xef\xbb\xbf";
+        if first.len() < marked.len() && marked.starts_with(first) {
+            return undecided;
+        }
+        let text = first.strip_prefix(marked).unwrap_or(first).trim_ascii_start();
+        let Some(initial) = text.first() else {
+            return if first.len() > MAX_BLANK { Some(self.kind) } else { undecided };
+        };
+        if self.kind == BodyKind::Sse {
+            return Some(if matches!(initial, b'{' | b'[' | b'<') { BodyKind::Whole } else { BodyKind::Sse });
+        }
+        for name in [&b":"[..], b"data:", b"event:", b"id:", b"retry:"] {
+            if text.starts_with(name) {
+                return Some(BodyKind::Sse);
+            }
+            if name.starts_with(text) && !last {
+                return None;
+            }
+        }
+        Some(self.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(media_type: &str, response: bool) -> Declared {
+        Declared::new(&[("Content-Type", media_type)].into_iter().collect(), response)
+    }
+
+    #[test]
+    fn media_types_name_the_kind() {
+        for (media_type, first, kind) in [
+            ("text/event-stream; charset=utf-8", "data: x", BodyKind::Sse),
+            ("Text/Event-Stream", "\n: ping", BodyKind::Sse),
+            ("application/x-ndjson", "{", BodyKind::Ndjson),
+            ("application/stream+json", "{", BodyKind::Ndjson),
+            ("application/jsonl", "{", BodyKind::Ndjson),
+            ("application/json", "{", BodyKind::Whole),
+            ("", "{", BodyKind::Whole),
+        ] {
+            assert_eq!(
+                declared(media_type, true).settle(first.as_bytes(), false),
+                Some(kind),
+                "{media_type}"
+            );
+        }
+    }
+
+    #[test]
+    fn first_bytes_correct_the_media_type() {
+        for (media_type, first, kind) in [
+            ("application/json", "data: {}", BodyKind::Sse),
+            ("application/json", "\u{feff}\r\nevent: x", BodyKind::Sse),
+            ("", "id: 1", BodyKind::Sse),
+            ("text/plain", ": hi", BodyKind::Sse),
+            ("application/x-ndjson", "data: {}", BodyKind::Sse),
+            ("text/event-stream", " {\"error\"", BodyKind::Whole),
+            ("text/event-stream", "<html>", BodyKind::Whole),
+            ("text/event-stream", "[", BodyKind::Whole),
+            ("text/html", "data: not events", BodyKind::Whole),
+        ] {
+            assert_eq!(
+                declared(media_type, true).settle(first.as_bytes(), false),
+                Some(kind),
+                "{media_type} {first}"
+            );
+        }
+        assert_eq!(declared("application/json", false).settle(b"data: x", false), Some(BodyKind::Whole));
+    }
+
+    #[test]
+    fn decides_only_when_it_can() {
+        let json = declared("application/json", true);
+        for first in ["", "d", "data", "e", "retry", " \n", "\u{feff}"] {
+            assert_eq!(json.settle(first.as_bytes(), false), None, "{first}");
+            assert_eq!(json.settle(first.as_bytes(), true), Some(BodyKind::Whole), "{first}");
+        }
+        assert_eq!(json.settle(b"dx", false), Some(BodyKind::Whole));
+        assert_eq!(json.settle(&[b' '; 100], false), Some(BodyKind::Whole));
+    }
+}
