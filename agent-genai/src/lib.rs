@@ -8,6 +8,7 @@ mod codec;
 pub mod call;
 pub mod prices;
 pub mod record;
+pub mod redact;
 
 pub use call::Call;
 pub use prices::{PriceError, PriceTable};
