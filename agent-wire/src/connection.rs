@@ -250,7 +250,10 @@ impl Connection {
                 self.lane_mut(direction).state = State::Head { buffer: HeadBuffer::default(), found: true };
                 bytes.get(start..).map(<[u8]>::to_vec)
             }
-            None => None,
+            None => {
+                self.lane_mut(direction).state = State::Lost(Search::behind(bytes));
+                None
+            }
         }
     }
 

@@ -125,6 +125,9 @@ fn attached_in_the_middle_of_a_response() {
     clean_exchange_follows(&mut feed);
     // A request directly behind a body, without a line end.
     let mut feed = Feed::new();
+    feed.request("\"of a body\"}POS").request(post("x").strip_prefix("POS").unwrap()).response(ok("y"));
+    assert_eq!((feed.notes.request_body(0), feed.notes.response_body(0)), (b"x".to_vec(), b"y".to_vec()));
+    let mut feed = Feed::new();
     feed.request(format!("of a body\"}}{}", post("x"))).response(ok("y"));
     assert_eq!((feed.notes.request_body(0), feed.notes.response_body(0)), (b"x".to_vec(), b"y".to_vec()));
     clean_exchange_follows(&mut feed);

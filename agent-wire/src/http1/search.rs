@@ -23,6 +23,16 @@ pub(crate) struct Search {
 }
 
 impl Search {
+    /// Begins behind bytes that were no head and hold no start line after their first byte: the beginning of one may be their last
+    /// line. The first byte is left out, so that nothing is found twice.
+    pub(crate) fn behind(bytes: &[u8]) -> Self {
+        let from = memchr::memrchr(b'\n', bytes)
+            .map_or(1, |feed| feed + 1)
+            .max(bytes.len().saturating_sub(MAX_LINE));
+        let buffer = bytes.get(from..).unwrap_or_default().to_vec();
+        Self { buffer, searched: 0, passed: bytes.len() as u64 }
+    }
+
     /// Bytes that were passed over since the search began.
     pub(crate) fn passed(&self) -> u64 {
         self.passed
