@@ -39,7 +39,7 @@ function call(client, number) {
   if (api === 'embeddings') {
     return client.embeddings.create({ model: 'text-embedding-3-small', input: [text, 'second'] });
   }
-  const body = { model: 'claude-sonnet-4-5', max_tokens: 1024, messages: [{ role: 'user', content: text }], stream };
+  const body = { model: 'claude-haiku-4-5', max_tokens: 1024, messages: [{ role: 'user', content: text }], stream };
   if (options.tool) body.tools = [{ name: 'lookup', input_schema: schema }];
   return client.messages.create(body);
 }

@@ -25,7 +25,7 @@ parser.add_argument("--name", default="call")
 options = parser.parse_args()
 
 MODELS = {"chat": "gpt-4o-mini", "responses": "gpt-4.1-mini", "embeddings": "text-embedding-3-small",
-          "messages": "claude-sonnet-4-5"}
+          "messages": "claude-haiku-4-5"}
 model = options.model or MODELS[options.api]
 SCHEMA = {"type": "object", "properties": {"query": {"type": "string"}, "limit": {"type": "integer"}}, "required": ["query"]}
 

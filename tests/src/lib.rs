@@ -1,4 +1,11 @@
 //! What the end-to-end tests, the demo and the measurements share: a stand-in provider, and running programs under `wirespan`.
 #![forbid(unsafe_code)]
 
+pub mod agree;
+pub mod capture;
+pub mod demo;
+pub mod messages;
+pub mod need;
+pub mod process;
+pub mod programs;
 pub mod standin;

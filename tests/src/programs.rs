@@ -1,0 +1,101 @@
+//! The client programs: unmodified SDKs and tools, where `cargo xtask setup` puts them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::standin::Standin;
+
+/// A program that can be captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// CPython with the SDKs: libssl.so.3, `SSL_*_ex`, memory BIOs in asyncio.
+    Python,
+    /// A Node that runs the SDKs: OpenSSL 3 inside the executable.
+    Node,
+    /// A Node with OpenSSL 1.1.1 inside.
+    NodeOpenSsl11,
+    /// curl: short-lived, libssl.so.3.
+    Curl,
+}
+
+/// The target directory: where cargo put this crate's build.
+#[must_use]
+pub fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) if !dir.is_empty() => PathBuf::from(dir),
+        _ => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+    }
+}
+
+fn clients() -> PathBuf {
+    std::env::var_os("WIRESPAN_CLIENTS").map_or_else(|| target().join("clients"), PathBuf::from)
+}
+
+/// A file of this crate's `clients` folder.
+#[must_use]
+pub fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+}
+
+/// The program's executable.
+///
+/// # Errors
+/// When it is not installed.
+pub fn find(program: Program) -> Result<PathBuf> {
+    let modules = clients().join("node/node_modules");
+    let candidates = match program {
+        Program::Python => vec![clients().join("python/bin/python")],
+        Program::Node => [vec![modules.join("node-for-sdks/bin/node")], on_path("node")].concat(),
+        Program::NodeOpenSsl11 => vec![modules.join("node-openssl11/bin/node")],
+        Program::Curl => on_path("curl"),
+    };
+    match candidates.into_iter().find(|file| file.is_file()) {
+        Some(found) => Ok(found),
+        None => bail!("{program:?} is not installed for the tests: run `cargo xtask setup --clients`"),
+    }
+}
+
+fn on_path(name: &str) -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|dir| dir.join(name)).collect()
+}
+
+/// The program with what it needs to trust the stand-in; arguments are still to come.
+///
+/// # Errors
+/// When it is not installed.
+pub fn command(program: Program, standin: &Standin) -> Result<Command> {
+    let mut command = Command::new(find(program)?);
+    trusting(&mut command, standin);
+    command.env("WIRESPAN_NODE_MODULES", clients().join("node")).env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
+}
+
+/// Makes the command trust the stand-in's certificate.
+pub fn trusting(command: &mut Command, standin: &Standin) {
+    for (name, file) in standin.trust() {
+        command.env(name, file);
+    }
+}
+
+/// The Python SDKs: `sdk.py API --url … ARGS`.
+///
+/// # Errors
+/// When Python is not installed for the tests.
+pub fn python_sdk(standin: &Standin, api: &str, wishes: &str, args: &[&str]) -> Result<Command> {
+    let mut command = command(Program::Python, standin)?;
+    command.arg(script("sdk.py")).arg(api).arg("--url").arg(standin.url(wishes)).args(args);
+    Ok(command)
+}
+
+/// The Node SDKs: `sdk.mjs API --url … ARGS`.
+///
+/// # Errors
+/// When no Node is installed for the tests.
+pub fn node_sdk(standin: &Standin, api: &str, wishes: &str, args: &[&str]) -> Result<Command> {
+    let mut command = command(Program::Node, standin)?;
+    command.arg(script("sdk.mjs")).arg(api).arg("--url").arg(standin.url(wishes)).args(args);
+    Ok(command)
+}
