@@ -5,6 +5,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::semconv::DURATION_BOUNDS;
+
 /// The wire API that a call used. It decides the codec; the provider name is a separate matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,6 +60,26 @@ pub struct Call {
     pub timing: Timing,
     /// How much of it was seen.
     pub completeness: Completeness,
+}
+
+impl Call {
+    /// A call of which nothing but its API is known.
+    #[must_use]
+    pub fn new(api: Api, operation: Operation, role: Role) -> Self {
+        Self {
+            api,
+            operation,
+            provider: String::new(),
+            role,
+            request: Request::default(),
+            response: Response::default(),
+            usage: Usage::default(),
+            error: None,
+            http: Http::default(),
+            timing: Timing::default(),
+            completeness: Completeness::default(),
+        }
+    }
 }
 
 /// The request side.
@@ -347,6 +369,20 @@ pub struct ChunkGaps {
     pub max: f64,
     /// Counts by bucket of `gen_ai.client.inference.time_per_output_chunk` (15 buckets, the last unbounded).
     pub buckets: [u64; 15],
+}
+
+impl ChunkGaps {
+    /// Counts one gap. Buckets take their upper bound, as OTLP's explicit buckets do.
+    pub fn add(&mut self, seconds: f64) {
+        self.count = self.count.saturating_add(1);
+        self.sum += seconds;
+        self.max = self.max.max(seconds);
+        let bucket =
+            DURATION_BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(DURATION_BOUNDS.len());
+        if let Some(count) = self.buckets.get_mut(bucket) {
+            *count = count.saturating_add(1);
+        }
+    }
 }
 
 /// How much of the exchange was seen.

@@ -7,6 +7,8 @@ pub(crate) mod error;
 pub(crate) mod fixture;
 pub(crate) mod json;
 pub(crate) mod media;
+pub(crate) mod openai_chat;
+pub(crate) mod openai_embeddings;
 pub(crate) mod responses;
 pub(crate) mod usage;
 

@@ -1,0 +1,156 @@
+//! The request body of an exchange, skimmed as it arrives and read when it has ended.
+
+use agent_wire::Body;
+use serde_json::Value;
+
+use super::Fold;
+use super::stand::Standing;
+use crate::call::Api;
+use crate::decoder::DecoderOptions;
+use crate::recognise;
+use crate::skim::{self, Ending, SkimLimits, Skimmer};
+
+/// Bytes of a body on an unknown path within which one of the members of our requests must begin.
+const SNIFF: u64 = 128 << 10;
+/// Output of a skim without content. Tools and settings fit many times over.
+const BARE_BUDGET: usize = 512 << 10;
+/// Longest string kept without content: ids, names, messages of errors.
+pub(super) const BARE_STRING: usize = 1024;
+
+/// Members of a request that hold content.
+const CONTENT_MEMBERS: &[&str] =
+    &["messages", "input", "inputs", "system", "instructions", "contents", "documents", "prompt"];
+/// Members anywhere that are bulk, or content, or both.
+const BULK_MEMBERS: &[&str] =
+    &["parameters", "input_schema", "description", "schema", "logit_bias", "encrypted_content"];
+
+/// The body so far.
+pub(super) struct RequestBody {
+    skimmer: Option<Skimmer>,
+    settled: bool,
+    /// A hole in the body: what follows it cannot be joined.
+    broken: bool,
+}
+
+impl RequestBody {
+    pub(super) fn new(options: &DecoderOptions, api: Option<Api>) -> Self {
+        Self { skimmer: Some(Skimmer::new(limits(options, api))), settled: false, broken: false }
+    }
+
+    pub(super) fn take(&mut self, body: Body<'_>) {
+        let Some(skimmer) = self.skimmer.as_mut().filter(|_| !self.broken) else { return };
+        match body {
+            Body::Data(data) => skimmer.push(data),
+            Body::Line { data, .. } => {
+                skimmer.push(data);
+                skimmer.push(b"\n");
+            }
+            Body::Event(_) => {}
+            Body::Gap(_) => self.broken = true,
+        }
+    }
+
+    /// Whether the bytes so far show that it is none of our requests.
+    pub(super) fn is_foreign(&self) -> bool {
+        let Some(skimmer) = self.skimmer.as_ref() else { return false };
+        let keys = skimmer.root_keys();
+        skimmer.is_no_object()
+            || keys.iter().any(|key| recognise::is_foreign_key(key))
+            || skimmer.taken() > SNIFF && !keys.iter().any(|key| recognise::is_own_key(key))
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.skimmer.as_ref().map_or(0, Skimmer::held_bytes)
+    }
+}
+
+fn limits(options: &DecoderOptions, api: Option<Api>) -> SkimLimits {
+    let vectors = api == Some(Api::OpenAiEmbeddings);
+    if options.content {
+        // Inputs of embeddings are no message content.
+        let thin: &[&str] = if vectors { CONTENT_MEMBERS } else { &[] };
+        SkimLimits {
+            max_string: usize::MAX,
+            max_numbers: usize::MAX,
+            budget: options.max_body,
+            reserve: 1 << 20,
+            thin,
+            drop: &[],
+        }
+    } else {
+        SkimLimits {
+            max_string: BARE_STRING,
+            max_numbers: 8,
+            budget: BARE_BUDGET,
+            reserve: 64 << 10,
+            thin: CONTENT_MEMBERS,
+            drop: BULK_MEMBERS,
+        }
+    }
+}
+
+impl Fold {
+    /// The request is as complete as it will ever be: reads it and judges by it. `partial`: part of it was not seen.
+    pub(super) fn settle_request(&mut self, partial: bool) {
+        if std::mem::replace(&mut self.request.settled, true) {
+            return;
+        }
+        let Some(skimmed) = self.request.skimmer.take().map(Skimmer::finish) else { return };
+        let completeness = &mut self.call.completeness;
+        completeness.body_capped |= skimmed.capped;
+        let mut value = skimmed.value();
+        if skimmed.capped {
+            if let Some(value) = value.as_mut() {
+                skim::strip_marks(value);
+            }
+        }
+        match skimmed.ending {
+            Ending::Empty | Ending::Whole => {}
+            Ending::Truncated if partial || self.request.broken => {}
+            Ending::Truncated => {
+                super::note_undecodable(completeness, "request", Some("the JSON text ends inside a value"))
+            }
+            Ending::Invalid(at) => {
+                super::note_undecodable(completeness, "request", Some(&format!("no JSON from byte {at} on")));
+            }
+        }
+        let unseen = partial || self.request.broken || self.stand.attached;
+        self.judge_request(value.filter(Value::is_object), unseen, skimmed.json.len());
+    }
+
+    fn judge_request(&mut self, body: Option<Value>, unseen: bool, bytes: usize) {
+        match (self.stand.standing, body) {
+            (Standing::Settled, Some(body)) => self.read_request(&body),
+            (Standing::Claimed, Some(body)) => {
+                if recognise::agrees(self.call.api, &body) {
+                    self.stand.standing = Standing::Settled;
+                    self.read_request(&body);
+                } else if unseen {
+                    self.read_request(&body);
+                } else {
+                    self.stand.reject();
+                }
+            }
+            (Standing::Open(_), Some(body)) => match recognise::request(&body, self.anthropic) {
+                Some(candidate) => {
+                    self.stand.standing = Standing::Open(Some(candidate));
+                    self.stand.wait(body, bytes);
+                }
+                None if unseen => {}
+                None => self.stand.reject(),
+            },
+            (Standing::Open(_), None) if !unseen => self.stand.reject(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn read_request(&mut self, body: &Value) {
+        if let Some(codec) = self.stand.codec.as_mut() {
+            codec.request(body, &mut self.call);
+        }
+    }
+}

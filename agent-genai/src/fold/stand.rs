@@ -1,0 +1,95 @@
+//! What is known so far about which API an exchange speaks, and the codec that follows from it.
+
+use serde_json::Value;
+
+use crate::call::Api;
+use crate::codec::anthropic::Anthropic;
+use crate::codec::openai_chat::OpenAiChat;
+use crate::codec::openai_embeddings::OpenAiEmbeddings;
+use crate::codec::responses::Responses;
+use crate::codec::{Codec, CodecOptions};
+use crate::decoder::DecoderOptions;
+use crate::recognise::{Candidate, Route};
+
+/// How sure the API is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Sure.
+    Settled,
+    /// The path says so, but not alone: a body must agree.
+    Claimed,
+    /// Unknown path: the bodies decide. The request may already have narrowed it down.
+    Open(Option<Candidate>),
+    /// No LLM call.
+    Rejected,
+}
+
+/// Standing, codec, and the request that waits for one.
+pub(super) struct Stand {
+    pub(super) standing: Standing,
+    pub(super) codec: Option<Box<dyn Codec>>,
+    /// The request body of an open exchange, until the response shows which codec is to read it.
+    pub(super) waiting: Option<Value>,
+    waiting_bytes: usize,
+    /// The beginning was never seen: the response alone decides.
+    pub(super) attached: bool,
+}
+
+impl std::fmt::Debug for Stand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.standing.fmt(f)
+    }
+}
+
+impl Stand {
+    pub(super) fn new(route: Option<&Route>, attached: bool) -> Self {
+        let standing = match route {
+            Some(route) if route.certain => Standing::Settled,
+            Some(_) => Standing::Claimed,
+            None => Standing::Open(None),
+        };
+        Self { standing, codec: None, waiting: None, waiting_bytes: 0, attached }
+    }
+
+    pub(super) fn make_codec(&mut self, api: Api, options: &DecoderOptions) {
+        let options = CodecOptions { content: options.content, max_content: options.max_body };
+        self.codec = Some(match api {
+            Api::OpenAiChat => Box::new(OpenAiChat::new(options)),
+            Api::OpenAiResponses => Box::new(Responses::new(options)),
+            Api::OpenAiEmbeddings => Box::new(OpenAiEmbeddings::new(options)),
+            Api::AnthropicMessages => Box::new(Anthropic::new(options)),
+        });
+    }
+
+    pub(super) fn wait(&mut self, body: Value, bytes: usize) {
+        self.waiting = Some(body);
+        self.waiting_bytes = bytes;
+    }
+
+    pub(super) fn reject(&mut self) {
+        self.standing = Standing::Rejected;
+        self.codec = None;
+        self.waiting = None;
+        self.waiting_bytes = 0;
+    }
+
+    pub(super) fn rejected(&self) -> bool {
+        self.standing == Standing::Rejected
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.standing, Standing::Open(_))
+    }
+
+    pub(super) fn recognised(&self) -> Option<bool> {
+        match self.standing {
+            Standing::Settled => Some(true),
+            Standing::Rejected => Some(false),
+            Standing::Claimed | Standing::Open(_) => None,
+        }
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.codec.as_ref().map_or(0, |codec| codec.held_bytes()) + self.waiting_bytes
+    }
+}
