@@ -55,7 +55,12 @@ fn is_call(kind: &str) -> bool {
 /// the item says so or when their output stands in the same response.
 fn awaits_client(item: &Value, all: &[Value]) -> bool {
     match json::str_at(item, &["type"]).unwrap_or_default() {
-        "function_call" | "custom_tool_call" | "computer_call" | "local_shell_call" => true,
+        "function_call" | "computer_call" | "local_shell_call" => true,
+        // xAI tells of its own searches in this form too; they are answered before the model goes on to speak.
+        "custom_tool_call" => {
+            let mut after = all.iter().skip_while(|other| !std::ptr::eq(*other, item));
+            !after.any(|other| json::str_at(other, &["type"]) == Some("message"))
+        }
         kind @ ("shell_call" | "apply_patch_call" | "tool_search_call") => {
             let id = json::str_at(item, &["call_id"]);
             json::str_at(item, &["execution"]) != Some("server")

@@ -244,10 +244,10 @@ fn whose_call_it_is() {
         reason(&[json!({"type": "web_search_call", "id": "ws_1", "action": {"type": "search"}})]),
         "stop"
     );
-    assert_eq!(
-        reason(&[json!({"type": "custom_tool_call", "call_id": "c", "name": "n", "input": "1"})]),
-        "tool_calls"
-    );
+    let custom = json!({"type": "custom_tool_call", "call_id": "c", "name": "n", "input": "1"});
+    assert_eq!(reason(std::slice::from_ref(&custom)), "tool_calls");
+    assert_eq!(reason(&[said("First"), custom.clone()]), "tool_calls");
+    assert_eq!(reason(&[custom, said("Found")]), "stop");
     let search =
         |side: &str| json!({"type": "tool_search_call", "execution": side, "call_id": null, "arguments": {}});
     assert_eq!(reason(&[search("server")]), "stop");
