@@ -47,17 +47,18 @@ ALSO = {
     "output_citation_mtok": "citation",
     "storage_searches_kcount": "storage_searches",
 }
-# `gen_ai.provider.name` values that mean this provider, beside its id.
+# `gen_ai.provider.name` values and the slugs of gateways that mean this provider, beside its id.
 NAMES = {
-    "aws": ["aws.bedrock"],
-    "azure": ["azure.ai.openai", "azure.ai.inference"],
-    "google": ["gcp.gemini", "gcp.vertex_ai", "gcp.gen_ai"],
+    "aws": ["aws.bedrock", "bedrock"],
+    "azure": ["azure.ai.openai", "azure.ai.inference", "azure_ai"],
+    "google": ["gcp.gemini", "gcp.vertex_ai", "gcp.gen_ai", "gemini", "vertex_ai", "vertex"],
     "mistral": ["mistral_ai"],
     "moonshotai": ["moonshot_ai"],
     "x-ai": ["x_ai", "xai"],
     "together": ["together_ai"],
     "fireworks": ["fireworks_ai"],
     "github-copilot": ["github_copilot"],
+    "voyageai": ["voyage"],
     "zai": ["z_ai"],
 }
 # Hosts that serve the same models at the same prices and that the source does not name.

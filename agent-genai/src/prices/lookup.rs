@@ -26,6 +26,17 @@ const SELF_HOSTED: &[&str] = &[
     "gpustack",
 ];
 
+/// Sellers with bills of their own that the table does not know: the maker's price would be a wrong guess.
+const SELLERS: &[&str] =
+    &["snowflake", "databricks", "github", "heroku", "pollinations", "huggingface", "nvidia", "ibm.watsonx.ai"];
+
+/// Hosts whose calls are paid by a plan: the tokens have no price of their own.
+const PLANS: &[&str] = &["chatgpt.com"];
+
+/// Makers of open models: as a slug (`mistral/…`) the name may say who made the model, not who serves it.
+const AUTHORS: &[&str] =
+    &["arcee", "cohere", "deepseek", "meta", "minimax", "mistral", "moonshotai", "zai", "zhipuai"];
+
 /// Models that anybody can serve: their name does not tell whose price holds.
 static OPEN_WEIGHTS: LazyLock<[Glob; 2]> = LazyLock::new(|| [Glob::new("*gpt-oss*"), Glob::new("*gemma*")]);
 
@@ -108,6 +119,9 @@ impl Snapshot {
         if let Some(provider) = host.as_deref().and_then(|host| self.serving(host, place.path)) {
             return (Some(provider), false);
         }
+        if host.as_deref().is_some_and(|host| PLANS.contains(&host)) {
+            return (None, false);
+        }
         let name = place.provider.to_lowercase();
         if SELF_HOSTED.contains(&name.as_str()) {
             return (None, false);
@@ -115,6 +129,7 @@ impl Snapshot {
         match self.named(&name) {
             // Without a host the name is all there is; with one that nobody knows, the flavour's name says nothing.
             Some(provider) if host.is_none() || provider.id != place.home => (Some(provider), false),
+            None if SELLERS.contains(&name.as_str()) => (None, false),
             _ => (None, true),
         }
     }
@@ -128,6 +143,7 @@ impl Snapshot {
         let slugs =
             models.iter().filter_map(|model| model.split_once('/')).map(|(slug, _)| slug.to_lowercase());
         let mut found: Vec<&Provider> = slugs.filter_map(|slug| self.named(&slug)).collect();
+        found.retain(|provider| !AUTHORS.contains(&provider.id.as_str()));
         for id in std::iter::once(home).chain(HOMES) {
             found.extend(self.named(id));
         }
@@ -261,6 +277,13 @@ mod tests {
         );
         assert_eq!(id("openai", gateway, &["gpt-oss-20b"]), None);
         assert_eq!(id("openai", gateway, &["deepseek-chat"]), None);
+        assert_eq!(id("vercel", gateway, &["deepseek/deepseek-chat"]), None);
+        assert_eq!(id("snowflake", gateway, &["claude-3-haiku-20240307"]), None);
+        assert_eq!(id("openai", Some("chatgpt.com"), &["gpt-5"]), None);
+        assert_eq!(
+            id("litellm", gateway, &["groq/llama-3.3-70b-versatile"]).map(|f| f.0),
+            Some("groq".to_owned())
+        );
         assert_eq!(id("ollama", Some("localhost"), &["gpt-4o-mini"]), None);
     }
 
