@@ -27,8 +27,16 @@ const SELF_HOSTED: &[&str] = &[
 ];
 
 /// Sellers with bills of their own that the table does not know: the maker's price would be a wrong guess.
-const SELLERS: &[&str] =
-    &["snowflake", "databricks", "github", "heroku", "pollinations", "huggingface", "nvidia", "ibm.watsonx.ai"];
+const SELLERS: &[&str] = &[
+    "snowflake",
+    "databricks",
+    "github",
+    "heroku",
+    "pollinations",
+    "huggingface",
+    "nvidia",
+    "ibm.watsonx.ai",
+];
 
 /// Hosts whose calls are paid by a plan: the tokens have no price of their own.
 const PLANS: &[&str] = &["chatgpt.com"];

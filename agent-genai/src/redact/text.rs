@@ -125,7 +125,8 @@ fn amazon(rest: &[u8]) -> Option<(usize, usize)> {
         return None;
     }
     let length = run(rest, 0, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    (length == 20).then_some((0, length))
+    let ended = !rest.get(length).is_some_and(u8::is_ascii_alphanumeric);
+    (length == 20 && ended).then_some((0, length))
 }
 
 /// A JSON web token: two or three parts in base64url, the first two beginning with an encoded `{"`.
@@ -169,8 +170,8 @@ fn parameter(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
         byte.is_ascii_whitespace() || matches!(byte, b'&' | b'#' | b'"' | b'\'' | b'<' | b'>' | b')' | b'`')
     };
     let length = run(bytes, from, |byte| !ends(byte));
-    let done = bytes.get(from..).is_some_and(|rest| rest.starts_with(REDACTED.as_bytes()));
-    (length > 0 && !done).then_some((from, from + length))
+    let value = bytes.get(from..from + length)?;
+    (length > 0 && value != REDACTED.as_bytes()).then_some((from, from + length))
 }
 
 /// `user:password` between this `://` and the host.
