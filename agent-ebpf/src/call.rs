@@ -1,0 +1,129 @@
+//! Uprobes on the read and write functions of OpenSSL and its relatives: at their entries, and at each of their RET instructions.
+//!
+//! `int SSL_read(SSL *, void *, int)`, `int SSL_write(SSL *, const void *, int)`,
+//! `int SSL_read_ex(SSL *, void *, size_t, size_t *)`, `int SSL_write_ex(SSL *, const void *, size_t, size_t *)`,
+//! `int SSL_write_ex2(SSL *, const void *, size_t, uint64_t, size_t *)`.
+
+use agent_common::{CallArgs, CallKey, CounterIndex, EGRESS, INGRESS};
+use aya_ebpf::{
+    helpers::{bpf_get_current_pid_tgid, bpf_probe_read_user},
+    macros::uprobe,
+    programs::ProbeContext,
+};
+
+use crate::{
+    count::count,
+    handle::forget,
+    maps::CALLS,
+    scope::{captured, now},
+    stream::account,
+};
+
+/// `SSL_read`
+#[uprobe]
+pub fn enter_read(ctx: ProbeContext) -> u32 {
+    enter(&ctx, INGRESS, None)
+}
+
+/// `SSL_write`
+#[uprobe]
+pub fn enter_write(ctx: ProbeContext) -> u32 {
+    enter(&ctx, EGRESS, None)
+}
+
+/// `SSL_read_ex`
+#[uprobe]
+pub fn enter_read_ex(ctx: ProbeContext) -> u32 {
+    enter(&ctx, INGRESS, Some(3))
+}
+
+/// `SSL_write_ex`
+#[uprobe]
+pub fn enter_write_ex(ctx: ProbeContext) -> u32 {
+    enter(&ctx, EGRESS, Some(3))
+}
+
+/// `SSL_write_ex2`
+#[uprobe]
+pub fn enter_write_ex2(ctx: ProbeContext) -> u32 {
+    enter(&ctx, EGRESS, Some(4))
+}
+
+/// Each RET of the functions above.
+#[uprobe]
+pub fn leave(ctx: ProbeContext) -> u32 {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    let tgid = (pid_tgid >> 32) as u32;
+    let key = CallKey { tgid, reserved: 0, stack: stack(&ctx) };
+    // SAFETY: the frame that this key names is running here, so nothing else writes its entry.
+    let Some(args) = (unsafe { CALLS.get(key) }).copied() else { return 0 };
+    let _ = CALLS.remove(key);
+    let returned = returned(&ctx);
+    if returned <= 0 {
+        return 0; // Failed, or would block: the buffer holds nothing of this call.
+    }
+    let length = if args.count == 0 {
+        returned as u64
+    } else {
+        // SAFETY: the helper copes with any address.
+        match unsafe { bpf_probe_read_user(args.count as *const u64) } {
+            Ok(length) => length,
+            Err(_) => {
+                // The bytes are moved but nobody knows how many: this stream cannot be followed any more.
+                forget(tgid, pid_tgid as u32, args.handle);
+                count(CounterIndex::CallsUntracked, 1);
+                return 0;
+            }
+        }
+    };
+    if length == 0 {
+        return 0;
+    }
+    if args.direction == EGRESS as u32 {
+        account(tgid, pid_tgid as u32, &args, EGRESS, length);
+    } else {
+        account(tgid, pid_tgid as u32, &args, INGRESS, length);
+    }
+    0
+}
+
+#[inline(always)]
+fn enter(ctx: &ProbeContext, direction: u8, count_argument: Option<usize>) -> u32 {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    let tgid = (pid_tgid >> 32) as u32;
+    let Some(birth) = captured(tgid) else { return 0 };
+    let count_at = match count_argument {
+        Some(index) => ctx.arg::<u64>(index).unwrap_or(0),
+        None => 0,
+    };
+    let args = CallArgs {
+        handle: ctx.arg(0).unwrap_or(0),
+        buffer: ctx.arg(1).unwrap_or(0),
+        count: count_at,
+        entered: now(),
+        birth,
+        direction: direction as u32,
+        reserved: 0,
+    };
+    let key = CallKey { tgid, reserved: 0, stack: stack(ctx) };
+    if CALLS.insert(key, args, 0).is_err() {
+        // What this call moves will not be known. A later call must not pass for the continuation.
+        count(CounterIndex::CallsUntracked, 1);
+        forget(tgid, pid_tgid as u32, args.handle);
+    }
+    0
+}
+
+/// The stack pointer. At a function's entry, and at its RET, it points to the return address.
+#[inline(always)]
+fn stack(ctx: &ProbeContext) -> u64 {
+    // SAFETY: the kernel hands the registers of the interrupted program to every uprobe program.
+    unsafe { (*ctx.regs).rsp as u64 }
+}
+
+/// The `int` that the function returns.
+#[inline(always)]
+fn returned(ctx: &ProbeContext) -> i32 {
+    // SAFETY: as above.
+    unsafe { (*ctx.regs).rax as i32 }
+}

@@ -1,0 +1,95 @@
+//! Records into the data ring.
+//!
+//! A record is reserved in one of a few sizes that are constants to the verifier, and the payload is read from the process straight into
+//! it. There is no staging buffer: uprobe programs can be preempted, and a per-CPU buffer could be overwritten in between.
+
+use agent_common::{CounterIndex, HEADER_BYTES, MAX_CHUNK, MAX_CHUNKS, RecordHeader, TIERS};
+use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_probe_read_user};
+
+use crate::{count::count, maps::DATA};
+
+const NO_WAKEUP: u64 = BPF_RB_NO_WAKEUP as u64;
+
+/// One record without payload. False: the ring was full.
+#[inline(always)]
+pub fn emit_event(header: &RecordHeader) -> bool {
+    match DATA.reserve::<RecordHeader>(0) {
+        Some(mut entry) => {
+            entry.write(*header);
+            entry.submit(NO_WAKEUP);
+            true
+        }
+        None => {
+            count(CounterIndex::ControlEvents, 1);
+            false
+        }
+    }
+}
+
+/// One record with `length` bytes of payload, `1 <= length <= CAPACITY`.
+#[inline(always)]
+fn emit_sized<const CAPACITY: usize>(header: &RecordHeader, source: u64, length: u64) {
+    let Some(mut entry) = DATA.reserve_bytes(HEADER_BYTES + CAPACITY, 0) else {
+        count(CounterIndex::RingFullBytes, length);
+        count(CounterIndex::RingFullEvents, 1);
+        return;
+    };
+    let record = entry.as_mut_ptr();
+    // SAFETY: the record is aligned to eight bytes and longer than a header.
+    unsafe { record.cast::<RecordHeader>().write(RecordHeader { length: length as u32, ..*header }) };
+    // SAFETY: the record has CAPACITY bytes after the header.
+    let payload = unsafe { record.add(HEADER_BYTES) };
+    // SAFETY: `length` is at most CAPACITY; the helper copes with any source address.
+    let read = unsafe { bpf_probe_read_user(payload.cast(), length as u32, source as *const _) };
+    if read == 0 {
+        entry.submit(NO_WAKEUP);
+        count(CounterIndex::CopiedBytes, length);
+    } else {
+        entry.discard(NO_WAKEUP);
+        count(CounterIndex::FaultBytes, length);
+    }
+}
+
+macro_rules! smallest_tier {
+    ($header:expr, $source:expr, $length:expr, $($index:literal)*) => {
+        $(if $length <= TIERS[$index] as u64 {
+            return emit_sized::<{ TIERS[$index] }>($header, $source, $length);
+        })*
+    };
+}
+
+/// One record in the smallest size that holds `length` bytes, `1 <= length <= MAX_CHUNK`.
+#[inline(always)]
+fn emit_tail(header: &RecordHeader, source: u64, length: u64) {
+    smallest_tier!(header, source, length, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23);
+}
+
+const _: () = assert!(
+    TIERS.len() == 24 && TIERS[23] == MAX_CHUNK,
+    "emit_tail lists every tier, and the last takes any chunk"
+);
+
+/// All `length` bytes at `source`, in as many records as it takes, up to `bound`; the rest is counted.
+#[inline(always)]
+pub fn emit_bytes(header: &mut RecordHeader, source: u64, length: u64, bound: u64) {
+    let taken = if length > bound { bound } else { length };
+    if length > taken {
+        count(CounterIndex::CallBoundBytes, length - taken);
+    }
+    let whole = taken / MAX_CHUNK as u64;
+    let tail = taken % MAX_CHUNK as u64;
+    let mut at = source;
+    // A bounded loop, not bpf_loop: kernels from 5.3 on verify it, so there is one path on every kernel. User space keeps `bound` within
+    // MAX_CHUNKS chunks.
+    for turn in 0..MAX_CHUNKS as u64 {
+        if turn >= whole {
+            break;
+        }
+        emit_sized::<MAX_CHUNK>(header, at, MAX_CHUNK as u64);
+        header.offset += MAX_CHUNK as u64;
+        at += MAX_CHUNK as u64;
+    }
+    if tail != 0 {
+        emit_tail(header, at, tail);
+    }
+}

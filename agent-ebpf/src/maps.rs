@@ -1,0 +1,110 @@
+//! The maps, and the constants that the loader sets before the programs are verified.
+
+use agent_common::{
+    ABI_VERSION, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex, ProcessState,
+    VerdictEntry,
+};
+use aya_ebpf::{
+    macros::map,
+    maps::{CgroupArray, HashMap, LruHashMap, PerCpuArray, RingBuf},
+};
+
+/// Plaintext and the ends of connections. Drained by a timer. Sized by the loader.
+#[map]
+pub static DATA: RingBuf = RingBuf::with_byte_size(32 << 20, 0);
+
+/// Process events. Wakes its reader.
+#[map]
+pub static CONTROL: RingBuf = RingBuf::with_byte_size(256 << 10, 0);
+
+/// Processes in scope, by tgid.
+#[map]
+pub static PROCESSES: HashMap<u32, ProcessState> = HashMap::with_max_entries(32_768, 0);
+
+/// Calls between their entry and their RET.
+#[map]
+pub static CALLS: HashMap<CallKey, CallArgs> = HashMap::with_max_entries(32_768, 0);
+
+/// Connections. Sized by the loader.
+#[map]
+pub static CONNECTIONS: HashMap<ConnectionKey, Connection> = HashMap::with_max_entries(65_536, 0);
+
+/// Decisions of user space on their way to a connection. Least recently used goes first: a lost one only means that more is copied.
+#[map]
+pub static VERDICTS: LruHashMap<ConnectionKey, VerdictEntry> = LruHashMap::with_max_entries(16_384, 0);
+
+/// Threads inside `mmap` of a file as executable.
+#[map]
+pub static MAPPING: LruHashMap<u64, u8> = LruHashMap::with_max_entries(4096, 0);
+
+/// Command names in scope, padded with zeros.
+#[map]
+pub static COMMANDS: HashMap<[u8; COMMAND_BYTES], u32> = HashMap::with_max_entries(256, 0);
+
+/// Control groups in scope.
+#[map]
+pub static CGROUPS: CgroupArray = CgroupArray::with_max_entries(MAX_CGROUPS, 0);
+
+/// See [`CounterIndex`].
+#[map]
+pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(CounterIndex::COUNT, 0);
+
+/// Most control groups in scope.
+pub const MAX_CGROUPS: u32 = 16;
+
+macro_rules! setting {
+    ($(#[$doc:meta])* $name:ident, $getter:ident, $type:ty, $default:expr) => {
+        $(#[$doc])*
+        #[unsafe(no_mangle)]
+        static $name: $type = $default;
+
+        $(#[$doc])*
+        #[inline(always)]
+        pub fn $getter() -> $type {
+            // SAFETY: a read of an initialised static of a plain type. It is volatile because the loader changes the value after compilation.
+            unsafe { core::ptr::read_volatile(&raw const $name) }
+        }
+    };
+}
+
+setting!(
+    /// Bytes copied of one call at most.
+    MAX_CALL_BYTES, max_call_bytes, u64, 32 << 20);
+setting!(
+    /// 1: every process is in scope.
+    ALL_PROCESSES, all_processes, u32, 0);
+setting!(
+    /// 1: children of processes in scope are in scope.
+    FOLLOW_CHILDREN, follow_children, u32, 1);
+setting!(
+    /// 1: the execs of processes out of scope are reported too, for user space to decide by executable.
+    REPORT_EVERY_EXEC, report_every_exec, u32, 0);
+setting!(
+    /// Command names in `COMMANDS`.
+    COMMAND_COUNT, command_count, u32, 0);
+setting!(
+    /// Control groups in `CGROUPS`.
+    CGROUP_COUNT, cgroup_count, u32, 0);
+setting!(
+    /// Offset of `pid` in the record of `task:task_newtask`.
+    NEWTASK_PID_OFFSET, newtask_pid_offset, u32, 8);
+setting!(
+    /// Offset of `clone_flags` in the record of `task:task_newtask`.
+    NEWTASK_FLAGS_OFFSET, newtask_flags_offset, u32, 32);
+setting!(
+    /// Offset of `group_dead` in the record of `sched:sched_process_exit`; 0 where the kernel has none.
+    EXIT_GROUP_DEAD_OFFSET, exit_group_dead_offset, u32, 0);
+setting!(
+    /// Offset of `prot` in the record of `syscalls:sys_enter_mmap`.
+    MMAP_PROT_OFFSET, mmap_prot_offset, u32, 32);
+setting!(
+    /// Offset of `fd` in the record of `syscalls:sys_enter_mmap`.
+    MMAP_FD_OFFSET, mmap_fd_offset, u32, 48);
+setting!(
+    /// Offset of `ret` in the record of `syscalls:sys_exit_mmap`.
+    MMAP_RET_OFFSET, mmap_ret_offset, u32, 16);
+
+/// Lets user space refuse an object of another version.
+#[unsafe(no_mangle)]
+#[used]
+static WIRESPAN_ABI_VERSION: u32 = ABI_VERSION;

@@ -1,0 +1,86 @@
+//! What the first bytes of a call look like.
+
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
+
+/// What a call begins with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing that is known.
+    Other,
+    /// A request method and a space.
+    Method,
+    /// A status line.
+    Status,
+    /// The HTTP/2 connection preface.
+    Preface,
+    /// Fewer bytes than would tell, but they may become one of the above.
+    Partial,
+}
+
+/// The beginnings, as the eight bytes would be loaded, with their lengths. Methods: RFC 9110 section 9.3 and RFC 5789.
+const METHODS: [(u64, u32); 9] = [
+    token(b"POST "),
+    token(b"GET "),
+    token(b"PUT "),
+    token(b"PATCH "),
+    token(b"DELETE "),
+    token(b"HEAD "),
+    token(b"OPTIONS "),
+    token(b"CONNECT "),
+    token(b"TRACE "),
+];
+/// RFC 9112 section 4.
+const STATUS: (u64, u32) = token(b"HTTP/1.");
+/// RFC 9113 section 3.4: `PRI * HTTP/2.0`.
+const PREFACE: (u64, u32) = token(b"PRI * HT");
+
+const fn token(text: &[u8]) -> (u64, u32) {
+    let mut bytes = [0; 8];
+    let mut index = 0;
+    while index < text.len() {
+        bytes[index] = text[index];
+        index += 1;
+    }
+    (u64::from_ne_bytes(bytes), text.len() as u32)
+}
+
+/// The mask of the first `length` bytes of a word, `length` from 1 to 8.
+#[inline(always)]
+const fn mask(length: u32) -> u64 {
+    u64::MAX >> (64 - 8 * length)
+}
+
+/// Looks at the first bytes of a buffer of `length` bytes in the process.
+#[inline(always)]
+pub fn sniff(buffer: u64, length: u64) -> Start {
+    let available = if length >= 8 { 8 } else { length as u32 };
+    if available == 0 {
+        return Start::Other;
+    }
+    let mut word = 0u64;
+    // SAFETY: the destination is eight bytes and `available` is at most eight; the helper copes with any source address.
+    let read = unsafe { bpf_probe_read_user((&raw mut word).cast(), available, buffer as *const _) };
+    if read != 0 {
+        return Start::Other;
+    }
+    let mut partial = false;
+    for (text, needed) in METHODS {
+        if available >= needed {
+            if word & mask(needed) == text {
+                return Start::Method;
+            }
+        } else if word == text & mask(available) {
+            partial = true;
+        }
+    }
+    for ((text, needed), start) in [(STATUS, Start::Status), (PREFACE, Start::Preface)] {
+        if available >= needed {
+            if word & mask(needed) == text {
+                return start;
+            }
+        } else if word == text & mask(available) {
+            partial = true;
+        }
+    }
+    if partial { Start::Partial } else { Start::Other }
+}

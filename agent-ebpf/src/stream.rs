@@ -1,0 +1,170 @@
+//! Connections: offsets, what is spoken, and what is done with it.
+
+use agent_common::{
+    CallArgs, Connection, ConnectionKey, ConnectionState, CounterIndex, EGRESS, INGRESS, RecordHeader,
+    RecordKind, Role,
+};
+
+use crate::{
+    count::count,
+    emit::emit_bytes,
+    maps::{self, CONNECTIONS, VERDICTS},
+    scope::now,
+    sniff::{Start, sniff},
+};
+
+const CAPTURE: u32 = ConnectionState::Capture as u32;
+const HEADS_ONLY: u32 = ConnectionState::HeadsOnly as u32;
+const IGNORE: u32 = ConnectionState::Ignore as u32;
+
+/// The connection of a handle, begun anew when it is unknown or belonged to an earlier image of the process.
+#[inline(always)]
+fn connection(key: &ConnectionKey, birth: u64, ktime: u64) -> Option<*mut Connection> {
+    if let Some(found) = CONNECTIONS.get_ptr_mut(key) {
+        // SAFETY: a value of a preallocated map is memory of its type, even if the entry is replaced meanwhile.
+        if unsafe { (*found).birth } == birth {
+            return Some(found);
+        }
+    } else {
+        count(CounterIndex::ConnectionsAdded, 1);
+    }
+    let fresh = Connection {
+        generation: ktime,
+        birth,
+        offsets: [0; 2],
+        accounted: [0; 2],
+        request_start: 0,
+        state: ConnectionState::Unknown as u32,
+        role: Role::Unknown as u32,
+        announced: 0,
+        shut: 0,
+    };
+    if CONNECTIONS.insert(key, fresh, 0).is_err() {
+        count(CounterIndex::ConnectionsRemoved, 1);
+        return None;
+    }
+    CONNECTIONS.get_ptr_mut(key)
+}
+
+/// Takes the verdict that waits for this connection, if one does.
+#[inline(always)]
+fn take_verdict(key: &ConnectionKey, connection: &mut Connection) {
+    let Some(entry) = VERDICTS.get_ptr(key) else { return };
+    // SAFETY: a value of a preallocated map is memory of its type; user space replaces it whole, and the generation is compared below.
+    let verdict = unsafe { *entry };
+    let _ = VERDICTS.remove(key);
+    // A request that began at or after `seen` was not known when the verdict was made.
+    if verdict.generation == connection.generation && verdict.seen > connection.request_start {
+        connection.state = verdict.state;
+    }
+}
+
+/// Whether requests go in this direction, as far as is known.
+#[inline(always)]
+fn may_carry_requests(role: u32, direction: u8) -> bool {
+    let against = if direction == EGRESS { Role::Server as u32 } else { Role::Client as u32 };
+    role != against
+}
+
+#[inline(always)]
+fn role_of_requester(direction: u8) -> u32 {
+    if direction == EGRESS { Role::Client as u32 } else { Role::Server as u32 }
+}
+
+/// Follows the state of the connection over one call that begins with `start` at `offset`. True: the call's bytes are copied.
+#[inline(always)]
+fn follow(connection: &mut Connection, direction: u8, offset: u64, start: Start) -> bool {
+    let state = connection.state;
+    if state == IGNORE {
+        return false;
+    }
+    if start == Start::Method && may_carry_requests(connection.role, direction) {
+        connection.role = role_of_requester(direction);
+        connection.request_start = offset;
+        connection.state = CAPTURE;
+        return true;
+    }
+    if state == CAPTURE {
+        if start == Start::Status && connection.role == Role::Unknown as u32 {
+            connection.role = role_of_requester(if direction == EGRESS { INGRESS } else { EGRESS });
+        }
+        return true;
+    }
+    if state == HEADS_ONLY {
+        // The first bytes of a request head that is written in pieces.
+        let begins = start == Start::Partial && may_carry_requests(connection.role, direction);
+        if begins {
+            connection.request_start = offset;
+            connection.state = CAPTURE;
+        }
+        return begins;
+    }
+    let begins = match start {
+        Start::Status => {
+            connection.role = role_of_requester(if direction == EGRESS { INGRESS } else { EGRESS });
+            true
+        }
+        Start::Preface => {
+            connection.role = role_of_requester(direction);
+            true
+        }
+        Start::Partial => offset == 0,
+        _ => false,
+    };
+    if begins {
+        connection.state = CAPTURE;
+    }
+    begins
+}
+
+/// Accounts `length` bytes that a call moved, and copies them if they are wanted.
+#[inline(always)]
+pub fn account(tgid: u32, tid: u32, args: &CallArgs, direction: u8, length: u64) {
+    let ktime = now();
+    let key = ConnectionKey { tgid, reserved: 0, handle: args.handle };
+    let Some(pointer) = connection(&key, args.birth, ktime) else {
+        count(CounterIndex::TableFullBytes, length);
+        return;
+    };
+    // SAFETY: the map keeps the memory valid for as long as the program runs. OpenSSL forbids two calls on one handle at a time, so two
+    // programs do not write to it at once; if they did, plain words would at worst be stale.
+    let connection = unsafe { &mut *pointer };
+    let offset = if direction == EGRESS {
+        if connection.accounted[0] > args.entered {
+            return; // Inside this call, another function that is probed moved the same bytes.
+        }
+        let offset = connection.offsets[0];
+        connection.accounted[0] = ktime;
+        connection.offsets[0] = offset + length;
+        offset
+    } else {
+        if connection.accounted[1] > args.entered {
+            return;
+        }
+        let offset = connection.offsets[1];
+        connection.accounted[1] = ktime;
+        connection.offsets[1] = offset + length;
+        offset
+    };
+    take_verdict(&key, connection);
+    let start = if connection.state == IGNORE { Start::Other } else { sniff(args.buffer, length) };
+    if !follow(connection, direction, offset, start) {
+        count(CounterIndex::SkippedBytes, length);
+        return;
+    }
+    connection.announced = 1;
+    let mut header = RecordHeader {
+        kind: RecordKind::Chunk as u8,
+        direction,
+        reserved: 0,
+        length: 0,
+        tgid,
+        tid,
+        handle: args.handle,
+        generation: connection.generation,
+        offset,
+        ingress_end: 0,
+        ktime,
+    };
+    emit_bytes(&mut header, args.buffer, length, maps::max_call_bytes());
+}
