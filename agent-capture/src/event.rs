@@ -138,6 +138,10 @@ pub struct CaptureStats {
     pub lost_table_full_bytes: u64,
     /// Not copied on purpose: not HTTP, or switched to heads only.
     pub skipped_bytes: u64,
+    /// Calls whose bytes could not be followed: nothing is known of them, and their connection begins anew.
+    pub untracked_calls: u64,
+    /// Processes that did not fit into the table of processes.
+    pub untracked_processes: u64,
     /// Close, shutdown or process events lost because a ring was full.
     pub lost_control_events: u64,
     /// Libraries and executables with probes.

@@ -1,7 +1,38 @@
 //! Finds processes and the TLS functions inside them, attaches probes, and yields the plaintext as [`CaptureEvent`]s.
+//!
+//! [`Capture::start`] loads the kernel programs and starts a thread that follows processes; [`Capture::poll`] hands over what was seen, on
+//! the caller's thread. Linux on x86-64, kernel 5.10 or newer.
 
+mod abi;
+mod attach;
+mod capture;
+mod command;
 mod config;
+mod elf;
+mod error;
 mod event;
+mod functions;
+mod kernel;
+mod linker;
+mod preflight;
+mod procfs;
+mod reader;
+mod record;
+mod ring;
+mod rules;
+mod settings;
+mod shared;
+mod sites;
+mod sweep;
+mod table;
+mod tracefs;
+mod verdicts;
+mod watcher;
+mod x86;
 
+pub use capture::{Capture, InheritGuard};
 pub use config::{CaptureConfig, Scope};
+pub use error::CaptureError;
 pub use event::{CaptureEvent, CaptureStats, ConnectionId, Direction, ProcessInfo, StreamChunk, Verdict};
+pub use preflight::{Capabilities, Check, CheckStatus, preflight};
+pub use verdicts::Verdicts;

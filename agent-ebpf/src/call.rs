@@ -79,11 +79,7 @@ pub fn leave(ctx: ProbeContext) -> u32 {
     if length == 0 {
         return 0;
     }
-    if args.direction == EGRESS as u32 {
-        account(tgid, pid_tgid as u32, &args, EGRESS, length);
-    } else {
-        account(tgid, pid_tgid as u32, &args, INGRESS, length);
-    }
+    account(tgid, pid_tgid as u32, &args, length);
     0
 }
 

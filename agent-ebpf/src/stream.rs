@@ -119,7 +119,8 @@ fn follow(connection: &mut Connection, direction: u8, offset: u64, start: Start)
 
 /// Accounts `length` bytes that a call moved, and copies them if they are wanted.
 #[inline(always)]
-pub fn account(tgid: u32, tid: u32, args: &CallArgs, direction: u8, length: u64) {
+pub fn account(tgid: u32, tid: u32, args: &CallArgs, length: u64) {
+    let direction = args.direction as u8;
     let ktime = now();
     let key = ConnectionKey { tgid, reserved: 0, handle: args.handle };
     let Some(pointer) = connection(&key, args.birth, ktime) else {

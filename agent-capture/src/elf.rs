@@ -1,0 +1,240 @@
+//! Reads from an ELF file what probing needs, and no more of the file than that: executables of 100 MB are common.
+//!
+//! Layouts: System V ABI, ELF-64 object file format.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+/// Most bytes read of one table.
+const MAX_TABLE: u64 = 128 << 20;
+const EM_X86_64: u16 = 62;
+const PT_LOAD: u32 = 1;
+const PT_DYNAMIC: u32 = 2;
+const PF_X: u32 = 1;
+const SHT_SYMTAB: u32 = 2;
+const SHT_DYNSYM: u32 = 11;
+const STT_FUNC: u8 = 2;
+const DT_NEEDED: u64 = 1;
+const DT_STRTAB: u64 = 5;
+const DT_STRSZ: u64 = 10;
+const DT_RPATH: u64 = 15;
+const DT_RUNPATH: u64 = 29;
+
+/// Why a file could not be read as one to probe.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ElfError {
+    #[error("reading it failed: {0}")]
+    Read(#[from] std::io::Error),
+    #[error("it is not a 64-bit ELF file for x86-64")]
+    Foreign,
+    #[error("its {0} lies outside the file or is larger than {MAX_TABLE} bytes")]
+    Table(&'static str),
+}
+
+/// Which table of symbols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SymbolTable {
+    /// Those that the dynamic linker sees.
+    Dynamic,
+    /// All of them; absent from stripped files.
+    Full,
+}
+
+/// A function symbol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Symbol {
+    pub(crate) name: String,
+    pub(crate) address: u64,
+    /// 0: unknown.
+    pub(crate) size: u64,
+}
+
+struct Segment {
+    kind: u32,
+    flags: u32,
+    offset: u64,
+    address: u64,
+    file_size: u64,
+}
+
+struct Section {
+    kind: u32,
+    offset: u64,
+    size: u64,
+    link: u32,
+}
+
+/// What a file asks of the dynamic linker.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dynamic {
+    /// Names of the libraries that are loaded with it.
+    pub(crate) needed: Vec<String>,
+    /// Directories to look in first; may begin with `$ORIGIN`.
+    pub(crate) search: Vec<String>,
+}
+
+/// An ELF file for x86-64.
+pub(crate) struct Elf<'a> {
+    file: &'a File,
+    segments: Vec<Segment>,
+    sections: Vec<Section>,
+}
+
+fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+    bytes.get(offset..offset.checked_add(2)?)?.try_into().ok().map(u16::from_le_bytes)
+}
+
+fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    bytes.get(offset..offset.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes)
+}
+
+fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
+    bytes.get(offset..offset.checked_add(8)?)?.try_into().ok().map(u64::from_le_bytes)
+}
+
+impl<'a> Elf<'a> {
+    /// Reads the headers.
+    pub(crate) fn read(file: &'a File) -> Result<Self, ElfError> {
+        let header = read_at(file, 0, 64, "header").map_err(|_| ElfError::Foreign)?;
+        // Magic, 64-bit, little-endian.
+        if !header.starts_with(b"\x7fELF\x02\x01") || u16_at(&header, 18) != Some(EM_X86_64) {
+            return Err(ElfError::Foreign);
+        }
+        let field = |offset| u64_at(&header, offset).unwrap_or_default();
+        let count = |offset| u64::from(u16_at(&header, offset).unwrap_or_default());
+        let segments = table(file, field(32), count(54), count(56), "program headers", parse_segment)?;
+        let sections = table(file, field(40), count(58), count(60), "section headers", parse_section)?;
+        Ok(Self { file, segments, sections })
+    }
+
+    /// Calls `each` with every defined function of a table.
+    pub(crate) fn functions(
+        &self,
+        which: SymbolTable,
+        mut each: impl FnMut(&[u8], u64, u64),
+    ) -> Result<(), ElfError> {
+        let kind = match which {
+            SymbolTable::Dynamic => SHT_DYNSYM,
+            SymbolTable::Full => SHT_SYMTAB,
+        };
+        let Some(section) = self.sections.iter().find(|section| section.kind == kind) else { return Ok(()) };
+        let names = usize::try_from(section.link).ok().and_then(|link| self.sections.get(link));
+        let Some(names) = names else { return Err(ElfError::Table("symbol names")) };
+        let symbols = read_at(self.file, section.offset, section.size, "symbols")?;
+        let names = read_at(self.file, names.offset, names.size, "symbol names")?;
+        for symbol in symbols.chunks_exact(24) {
+            let fields =
+                (u32_at(symbol, 0), symbol.get(4), u16_at(symbol, 6), u64_at(symbol, 8), u64_at(symbol, 16));
+            let (Some(name), Some(info), Some(section), Some(address), Some(size)) = fields else { continue };
+            if info & 0xf != STT_FUNC || section == 0 || address == 0 {
+                continue;
+            }
+            let name = usize::try_from(name).ok().and_then(|name| names.get(name..)).unwrap_or_default();
+            each(name, address, size);
+        }
+        Ok(())
+    }
+
+    /// Offset in the file of an address in an executable segment.
+    pub(crate) fn file_offset(&self, address: u64) -> Option<u64> {
+        let executable =
+            self.segments.iter().filter(|segment| segment.kind == PT_LOAD && segment.flags & PF_X != 0);
+        executable.into_iter().find_map(|segment| segment.locate(address))
+    }
+
+    /// The bytes at an address in an executable segment.
+    pub(crate) fn code(&self, address: u64, length: u64) -> Result<Vec<u8>, ElfError> {
+        let offset = self.file_offset(address).ok_or(ElfError::Table("code"))?;
+        read_at(self.file, offset, length, "code")
+    }
+
+    /// What it asks of the dynamic linker; empty for a static file.
+    pub(crate) fn dynamic(&self) -> Result<Dynamic, ElfError> {
+        let Some(segment) = self.segments.iter().find(|segment| segment.kind == PT_DYNAMIC) else {
+            return Ok(Dynamic::default());
+        };
+        let entries = read_at(self.file, segment.offset, segment.file_size, "dynamic section")?;
+        let entries: Vec<_> = entries
+            .chunks_exact(16)
+            .filter_map(|entry| Some((u64_at(entry, 0)?, u64_at(entry, 8)?)))
+            .collect();
+        let value = |wanted| entries.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| *value);
+        let (Some(address), Some(size)) = (value(DT_STRTAB), value(DT_STRSZ)) else {
+            return Ok(Dynamic::default());
+        };
+        let loads = self.segments.iter().filter(|segment| segment.kind == PT_LOAD);
+        let offset = loads.into_iter().find_map(|segment| segment.locate(address));
+        let names =
+            read_at(self.file, offset.ok_or(ElfError::Table("dynamic names"))?, size, "dynamic names")?;
+        let mut dynamic = Dynamic::default();
+        for (tag, value) in &entries {
+            let text = usize::try_from(*value).ok().and_then(|start| names.get(start..)).map(terminated);
+            let Some(text) = text else { continue };
+            match *tag {
+                DT_NEEDED => dynamic.needed.push(text),
+                DT_RPATH | DT_RUNPATH => dynamic.search.extend(text.split(':').map(str::to_owned)),
+                _ => {}
+            }
+        }
+        Ok(dynamic)
+    }
+}
+
+impl Segment {
+    fn locate(&self, address: u64) -> Option<u64> {
+        let within = address.checked_sub(self.address).filter(|within| *within < self.file_size)?;
+        within.checked_add(self.offset)
+    }
+}
+
+/// Text up to the first zero.
+pub(crate) fn terminated(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+fn read_at(file: &File, offset: u64, size: u64, what: &'static str) -> Result<Vec<u8>, ElfError> {
+    let length = file.metadata()?.len();
+    let end = offset.checked_add(size).ok_or(ElfError::Table(what))?;
+    if end > length || size > MAX_TABLE {
+        return Err(ElfError::Table(what));
+    }
+    let mut bytes = vec![0; usize::try_from(size).map_err(|_| ElfError::Table(what))?];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
+}
+
+fn table<T>(
+    file: &File,
+    offset: u64,
+    entry_size: u64,
+    count: u64,
+    what: &'static str,
+    parse: fn(&[u8]) -> Option<T>,
+) -> Result<Vec<T>, ElfError> {
+    if offset == 0 || entry_size == 0 || count == 0 {
+        return Ok(Vec::new());
+    }
+    let bytes = read_at(file, offset, entry_size * count, what)?;
+    let entry_size = usize::try_from(entry_size).map_err(|_| ElfError::Table(what))?;
+    Ok(bytes.chunks_exact(entry_size).filter_map(parse).collect())
+}
+
+fn parse_segment(bytes: &[u8]) -> Option<Segment> {
+    Some(Segment {
+        kind: u32_at(bytes, 0)?,
+        flags: u32_at(bytes, 4)?,
+        offset: u64_at(bytes, 8)?,
+        address: u64_at(bytes, 16)?,
+        file_size: u64_at(bytes, 32)?,
+    })
+}
+
+fn parse_section(bytes: &[u8]) -> Option<Section> {
+    Some(Section {
+        kind: u32_at(bytes, 4)?,
+        offset: u64_at(bytes, 24)?,
+        size: u64_at(bytes, 32)?,
+        link: u32_at(bytes, 40)?,
+    })
+}

@@ -1,0 +1,295 @@
+//! Loads the kernel programs and hands out their maps.
+
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use agent_common::{
+    ABI_VERSION, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex, MAX_CHUNK,
+    MAX_CHUNKS, ProcessState, VerdictEntry,
+};
+use aya::maps::{CgroupArray, HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::programs::{ProgramError, TracePoint, UProbe};
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
+
+use crate::abi::Abi;
+use crate::error::chain;
+use crate::settings::Settings;
+use crate::tracefs::Format;
+use crate::{CaptureConfig, CaptureError};
+
+/// The compiled kernel programs.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("WIRESPAN_BPF_OBJECT_PATH"));
+
+/// The tracepoints, with programs of the same names.
+const TRACEPOINTS: [(&str, &str); 5] = [
+    ("task", "task_newtask"),
+    ("sched", "sched_process_exec"),
+    ("sched", "sched_process_exit"),
+    ("syscalls", "sys_enter_mmap"),
+    ("syscalls", "sys_exit_mmap"),
+];
+
+/// Offsets of tracepoint fields on this kernel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offsets {
+    newtask_pid: u32,
+    newtask_flags: u32,
+    /// 0 where the kernel has no such field.
+    exit_group_dead: u32,
+    mmap_prot: u32,
+    mmap_fd: u32,
+    mmap_ret: u32,
+}
+
+impl Offsets {
+    /// Reads the formats of all tracepoints.
+    pub(crate) fn read(tracefs: &Path) -> Result<Self, CaptureError> {
+        let newtask = Format::read(tracefs, "task", "task_newtask")?;
+        Format::read(tracefs, "sched", "sched_process_exec")?;
+        let exit = Format::read(tracefs, "sched", "sched_process_exit")?;
+        let enter = Format::read(tracefs, "syscalls", "sys_enter_mmap")?;
+        let leave = Format::read(tracefs, "syscalls", "sys_exit_mmap")?;
+        Ok(Self {
+            newtask_pid: newtask.offset("pid", &[4])?,
+            newtask_flags: newtask.offset("clone_flags", &[8])?,
+            exit_group_dead: exit
+                .field("group_dead")
+                .filter(|field| field.size == 1)
+                .map_or(0, |field| field.offset),
+            mmap_prot: enter.offset("prot", &[8])?,
+            mmap_fd: enter.offset("fd", &[8])?,
+            mmap_ret: leave.offset("ret", &[8])?,
+        })
+    }
+}
+
+/// The maps that user space writes to or reads from while the capture runs.
+pub(crate) struct Maps {
+    processes: Mutex<HashMap<MapData, u32, Abi<ProcessState>>>,
+    connections: Mutex<HashMap<MapData, Abi<ConnectionKey>, Abi<Connection>>>,
+    calls: Mutex<HashMap<MapData, Abi<CallKey>, Abi<CallArgs>>>,
+    verdicts: Mutex<HashMap<MapData, Abi<ConnectionKey>, Abi<VerdictEntry>>>,
+    counters: PerCpuArray<MapData, u64>,
+}
+
+impl Maps {
+    pub(crate) fn processes(&self) -> MutexGuard<'_, HashMap<MapData, u32, Abi<ProcessState>>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn connections(
+        &self,
+    ) -> MutexGuard<'_, HashMap<MapData, Abi<ConnectionKey>, Abi<Connection>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn calls(&self) -> MutexGuard<'_, HashMap<MapData, Abi<CallKey>, Abi<CallArgs>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn verdicts(&self) -> MutexGuard<'_, HashMap<MapData, Abi<ConnectionKey>, Abi<VerdictEntry>>> {
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A counter, summed over the CPUs; 0 if the kernel would not tell.
+    pub(crate) fn counter(&self, index: CounterIndex) -> u64 {
+        self.counters.get(&(index as u32), 0).map_or(0, |values| values.iter().sum())
+    }
+}
+
+/// The loaded programs and what belongs to them.
+pub(crate) struct Kernel {
+    /// Holds the programs; they are unloaded with it.
+    pub(crate) ebpf: Ebpf,
+    /// Maps for both threads.
+    pub(crate) maps: Maps,
+    /// The ring of plaintext.
+    pub(crate) data: MapData,
+    /// The ring of process events.
+    pub(crate) control: MapData,
+}
+
+impl Kernel {
+    /// Loads and verifies every program, and attaches the tracepoints.
+    pub(crate) fn load(config: &CaptureConfig, tracefs: &Path) -> Result<Self, CaptureError> {
+        check_version()?;
+        let offsets = Offsets::read(tracefs)?;
+        let settings = Settings::of(config)?;
+        let mut ebpf = create(config, &settings, offsets)?;
+        fill_rules(&mut ebpf, &settings)?;
+        for program in crate::functions::PROGRAMS {
+            let probe: &mut UProbe = program_mut(&mut ebpf, program)?;
+            probe.load().map_err(|error| program_error(program, &error))?;
+        }
+        for (category, name) in TRACEPOINTS {
+            let tracepoint: &mut TracePoint = program_mut(&mut ebpf, name)?;
+            tracepoint.load().map_err(|error| program_error(name, &error))?;
+            tracepoint.attach(category, name).map_err(|error| program_error(name, &error))?;
+        }
+        let maps = Maps {
+            processes: Mutex::new(hash_map(&mut ebpf, "PROCESSES")?),
+            connections: Mutex::new(hash_map(&mut ebpf, "CONNECTIONS")?),
+            calls: Mutex::new(hash_map(&mut ebpf, "CALLS")?),
+            verdicts: Mutex::new(hash_map(&mut ebpf, "VERDICTS")?),
+            counters: PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?)
+                .map_err(|error| map_error("COUNTERS", &error))?,
+        };
+        let data = ring(&mut ebpf, "DATA")?;
+        let control = ring(&mut ebpf, "CONTROL")?;
+        Ok(Self { ebpf, maps, data, control })
+    }
+}
+
+fn create(config: &CaptureConfig, settings: &Settings, offsets: Offsets) -> Result<Ebpf, CaptureError> {
+    let flag = u32::from;
+    let follow = flag(config.scope.follow_children);
+    let all = flag(config.scope.all);
+    let every_exec = flag(!config.scope.executables.is_empty());
+    EbpfLoader::new()
+        // Kernel type information is not needed: nothing here reads kernel structures.
+        .btf(None)
+        .map_max_entries("DATA", settings.ring_bytes)
+        .map_max_entries("CONNECTIONS", settings.max_connections)
+        .override_global("MAX_CALL_BYTES", &settings.max_call_bytes, true)
+        .override_global("ALL_PROCESSES", &all, true)
+        .override_global("FOLLOW_CHILDREN", &follow, true)
+        .override_global("REPORT_EVERY_EXEC", &every_exec, true)
+        .override_global("COMMAND_COUNT", &settings.command_count(), true)
+        .override_global("CGROUP_COUNT", &settings.cgroup_count(), true)
+        .override_global("NEWTASK_PID_OFFSET", &offsets.newtask_pid, true)
+        .override_global("NEWTASK_FLAGS_OFFSET", &offsets.newtask_flags, true)
+        .override_global("EXIT_GROUP_DEAD_OFFSET", &offsets.exit_group_dead, true)
+        .override_global("MMAP_PROT_OFFSET", &offsets.mmap_prot, true)
+        .override_global("MMAP_FD_OFFSET", &offsets.mmap_fd, true)
+        .override_global("MMAP_RET_OFFSET", &offsets.mmap_ret, true)
+        .load(OBJECT)
+        .map_err(|error| load_error(&error))
+}
+
+fn fill_rules(ebpf: &mut Ebpf, settings: &Settings) -> Result<(), CaptureError> {
+    let mut commands: HashMap<_, [u8; COMMAND_BYTES], u32> =
+        HashMap::try_from(map_mut(ebpf, "COMMANDS")?).map_err(|error| map_error("COMMANDS", &error))?;
+    for command in &settings.commands {
+        commands.insert(command, 1, 0).map_err(|error| map_error("COMMANDS", &error))?;
+    }
+    let mut cgroups =
+        CgroupArray::try_from(map_mut(ebpf, "CGROUPS")?).map_err(|error| map_error("CGROUPS", &error))?;
+    for (index, directory) in (0..).zip(&settings.cgroups) {
+        cgroups.set(index, directory.as_raw_fd(), 0).map_err(|error| map_error("CGROUPS", &error))?;
+    }
+    Ok(())
+}
+
+/// The object must have been built from the same types as this program.
+fn check_version() -> Result<(), CaptureError> {
+    let failed = |detail: String| CaptureError::ObjectVersion { detail };
+    let file = object::File::parse(OBJECT).map_err(|error| failed(error.to_string()))?;
+    let symbol = file
+        .symbols()
+        .find(|symbol| symbol.name() == Ok("WIRESPAN_ABI_VERSION"))
+        .ok_or_else(|| failed("it names no version".to_owned()))?;
+    let version = symbol
+        .section_index()
+        .and_then(|index| file.section_by_index(index).ok())
+        .and_then(|section| section.data_range(symbol.address(), 4).ok().flatten())
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(u32::from_le_bytes);
+    if version == Some(ABI_VERSION) {
+        return Ok(());
+    }
+    Err(failed(format!("it is of version {version:?}, expected {ABI_VERSION}")))
+}
+
+fn program_mut<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, CaptureError>
+where
+    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
+{
+    ebpf.program_mut(name)
+        .ok_or_else(|| CaptureError::ObjectVersion { detail: format!("it has no program {name}") })?
+        .try_into()
+        .map_err(|error| program_error(name, &error))
+}
+
+fn map_mut<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, CaptureError> {
+    ebpf.map_mut(name).ok_or_else(|| CaptureError::ObjectVersion { detail: format!("it has no map {name}") })
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, CaptureError> {
+    ebpf.take_map(name).ok_or_else(|| CaptureError::ObjectVersion { detail: format!("it has no map {name}") })
+}
+
+fn hash_map<K: aya::Pod, V: aya::Pod>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+) -> Result<HashMap<MapData, K, V>, CaptureError> {
+    HashMap::try_from(take(ebpf, name)?).map_err(|error| map_error(name, &error))
+}
+
+fn ring(ebpf: &mut Ebpf, name: &'static str) -> Result<MapData, CaptureError> {
+    match take(ebpf, name)? {
+        Map::RingBuf(data) => Ok(data),
+        _ => Err(CaptureError::ObjectVersion { detail: format!("its map {name} is no ring buffer") }),
+    }
+}
+
+/// A map operation failed.
+pub(crate) fn map_error(map: &'static str, error: &MapError) -> CaptureError {
+    CaptureError::Map { map, detail: chain(error) }
+}
+
+/// The system error at the bottom of a chain of causes.
+fn system_error(error: &(dyn std::error::Error + 'static)) -> Option<io::Error> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(code) = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(io::Error::from_raw_os_error(code));
+        }
+        next = cause.source();
+    }
+    None
+}
+
+fn refused(error: &(dyn std::error::Error + 'static)) -> Option<CaptureError> {
+    let source = system_error(error)?;
+    matches!(source.raw_os_error(), Some(libc::EPERM | libc::EACCES))
+        .then_some(CaptureError::Privileges { source })
+}
+
+fn load_error(error: &EbpfError) -> CaptureError {
+    if let Some(refused) = refused(error) {
+        return refused;
+    }
+    if let EbpfError::MapError(MapError::CreateError { name, io_error }) = error {
+        if ["DATA", "CONTROL"].contains(&name.as_str()) && io_error.raw_os_error() == Some(libc::EINVAL) {
+            return CaptureError::Kernel {
+                feature: "BPF ring buffer",
+                detail: format!("creating the map {name} failed: {io_error}"),
+            };
+        }
+    }
+    CaptureError::Program { program: "object".to_owned(), detail: chain(error) }
+}
+
+/// The kernel refused a program.
+pub(crate) fn program_error(program: &str, error: &ProgramError) -> CaptureError {
+    // A verifier's refusal is EACCES too, but it comes with a log.
+    if let ProgramError::LoadError { io_error, verifier_log } = error {
+        let log = verifier_log.to_string();
+        if !log.trim().is_empty() {
+            let lines: Vec<_> = log.lines().collect();
+            let tail = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n");
+            return CaptureError::Program {
+                program: program.to_owned(),
+                detail: format!("{io_error}\n{tail}"),
+            };
+        }
+    }
+    refused(error)
+        .unwrap_or_else(|| CaptureError::Program { program: program.to_owned(), detail: chain(error) })
+}
+
+/// Most bytes that the kernel programs can copy of one call.
+pub(crate) const HARD_CALL_BOUND: u64 = MAX_CHUNK as u64 * MAX_CHUNKS as u64;
