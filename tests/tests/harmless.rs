@@ -124,7 +124,11 @@ fn attached_and_detached_50_times_under_load() -> Result<()> {
     }
     ensure!(seen >= 50, "only {seen} calls were captured in 50 rounds");
     let load = finish(client, &stop)?;
-    ensure!(usize::try_from(load.ok)? == standin.seen().len(), "{load:?}, the server saw {}", standin.seen().len());
+    ensure!(
+        usize::try_from(load.ok)? == standin.seen().len(),
+        "{load:?}, the server saw {}",
+        standin.seen().len()
+    );
     Ok(())
 }
 
