@@ -23,4 +23,4 @@ pub use decoder::{Decoder, DecoderOptions};
 pub use fold::Fold;
 pub use prices::{PriceError, PriceTable};
 pub use providers::HostRule;
-pub use record::Record;
+pub use record::{Compat, Record, RecordOptions, SpanIds, build_record};

@@ -1,10 +1,19 @@
 //! The printed, stored and exported form of a span: versioned JSON, one object a line, the same everywhere.
 
+mod build;
+mod content;
+mod ids;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use build::{Compat, RecordOptions, build_record, operation_name};
+pub use ids::SpanIds;
 
 /// Version of the Record's JSON form.
 pub const RECORD_VERSION: u32 = 1;

@@ -17,6 +17,7 @@ use crate::codec::usage;
 use crate::decoder::DecoderOptions;
 use crate::providers;
 use crate::recognise::Route;
+use crate::redact;
 
 /// Headers that carry the id of a session or conversation, the first that is there wins. Each belongs to a program that
 /// documents it so (coding agents, gateways); nothing is invented from other ids.
@@ -204,6 +205,7 @@ impl Fold {
             return None;
         }
         self.conclude(end);
+        redact::redact_call(&mut self.call);
         Some(self.call)
     }
 

@@ -1,0 +1,334 @@
+//! A call to its span, by the semantic conventions v0.1.0.
+
+use rust_decimal::prelude::ToPrimitive;
+use serde_json::Value;
+
+use super::ids::{SpanIds, hex};
+use super::{
+    Attributes, Capture, Cost, CostSource, RECORD_VERSION, Record, Status, StatusCode, UsageSource, content,
+};
+use crate::call::{Api, Call, Operation};
+use crate::semconv::attribute as name;
+
+/// Names of older versions of the conventions that are emitted beside the current ones, for consumers that still read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compat {
+    /// `gen_ai.usage.cache_creation.input_tokens` beside `…cache_write…`.
+    pub cache_creation_alias: bool,
+    /// Metrics by their names before v0.1.0 beside the current ones.
+    pub legacy_metrics: bool,
+    /// The finish reason inside each output message.
+    pub finish_reason_in_messages: bool,
+    /// `gen_ai.workflow.name` beside `gen_ai.agent.name`.
+    pub workflow_name: bool,
+}
+
+impl Default for Compat {
+    fn default() -> Self {
+        Self {
+            cache_creation_alias: true,
+            legacy_metrics: true,
+            finish_reason_in_messages: true,
+            workflow_name: true,
+        }
+    }
+}
+
+/// Settings of [`build_record`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordOptions {
+    /// Older names.
+    pub compat: Compat,
+    /// Emit message content, as far as the call has it.
+    pub content: bool,
+    /// With content: descriptions and parameters of the tools on offer, not only type and name.
+    pub tool_descriptions: bool,
+    /// `capture.source`: `uprobe`, `socket`, `proxy` or `recording`.
+    pub source: &'static str,
+}
+
+/// Builds the span of a call.
+///
+/// `call.timing` must be Unix time in nanoseconds (0 in replays without times). `resource` describes the observed process,
+/// `cost` is what the price table made of the call.
+#[must_use]
+pub fn build_record(
+    call: &Call,
+    ids: &SpanIds,
+    resource: &Attributes,
+    cost: Cost,
+    options: &RecordOptions,
+) -> Record {
+    let completeness = &call.completeness;
+    let status = match &call.error {
+        Some(error) => Status { code: StatusCode::Error, message: error.message.clone() },
+        None => Status { code: StatusCode::Unset, message: String::new() },
+    };
+    Record {
+        v: RECORD_VERSION,
+        exchange: None,
+        trace_id: hex(&ids.trace_id),
+        span_id: hex(&ids.span_id),
+        parent_span_id: ids.parent_span_id.map(|id| hex(&id)),
+        links: Vec::new(),
+        name: span_name(call),
+        kind: match call.role {
+            agent_wire::Role::Client => "CLIENT",
+            agent_wire::Role::Server => "SERVER",
+        }
+        .to_owned(),
+        start: rfc3339(call.timing.start),
+        end: rfc3339(call.timing.end.max(call.timing.start)),
+        status,
+        resource: resource.clone(),
+        attributes: attributes(call, &cost, options),
+        events: Vec::new(),
+        usage_source: if call.usage.is_reported() { UsageSource::Reported } else { UsageSource::Absent },
+        cost,
+        checks: Vec::new(),
+        capture: Capture {
+            source: options.source.to_owned(),
+            complete: completeness.is_complete(),
+            request_bytes: completeness.request_bytes,
+            response_bytes: completeness.response_bytes,
+            lost_bytes: completeness.lost_bytes,
+            truncated: completeness.truncated,
+            attached_mid_stream: completeness.attached_mid_stream,
+            undecodable: completeness.undecodable.clone(),
+        },
+        inferred: false,
+    }
+}
+
+/// `gen_ai.operation.name`.
+#[must_use]
+pub fn operation_name(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Chat => "chat",
+        Operation::Embeddings => "embeddings",
+        Operation::FetchResponse => "fetch_response",
+    }
+}
+
+/// `{operation} {model}`, the operation alone without a model and for a fetch.
+fn span_name(call: &Call) -> String {
+    let operation = operation_name(call.operation);
+    match &call.request.model {
+        Some(model) if call.operation != Operation::FetchResponse => format!("{operation} {model}"),
+        _ => operation.to_owned(),
+    }
+}
+
+/// RFC 3339 in UTC with nanoseconds.
+fn rfc3339(unix_nanos: u64) -> String {
+    match jiff::Timestamp::from_nanosecond(i128::from(unix_nanos)) {
+        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string(),
+        // Unreachable: 2^64 nanoseconds after 1970 is the year 2554.
+        Err(_) => String::new(),
+    }
+}
+
+/// Attributes under construction.
+struct Builder(Attributes);
+
+impl Builder {
+    fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.0.insert(key.to_owned(), value.into());
+    }
+
+    fn some<T: Into<Value>>(&mut self, key: &str, value: Option<T>) {
+        if let Some(value) = value {
+            self.set(key, value);
+        }
+    }
+
+    fn text(&mut self, key: &str, value: Option<&String>) {
+        self.some(key, value.map(String::as_str));
+    }
+
+    fn list(&mut self, key: &str, values: &[String]) {
+        if !values.is_empty() {
+            self.set(key, values.to_vec());
+        }
+    }
+}
+
+fn attributes(call: &Call, cost: &Cost, options: &RecordOptions) -> Attributes {
+    let mut out = Builder(Attributes::new());
+    out.set(name::OPERATION_NAME, operation_name(call.operation));
+    out.set(name::PROVIDER_NAME, call.provider.as_str());
+    out.some(name::ERROR_TYPE, call.error.as_ref().map(|error| error.kind.as_str()));
+    out.text(name::SERVER_ADDRESS, call.http.server_address.as_ref());
+    if call.http.server_address.is_some() {
+        out.some(name::SERVER_PORT, call.http.server_port);
+    }
+    out.some(name::HTTP_RESPONSE_STATUS_CODE, call.http.status);
+    response(call, &mut out);
+    match call.operation {
+        Operation::Chat => {
+            request(call, &mut out);
+            usage(call, options, &mut out);
+        }
+        Operation::Embeddings => {
+            embeddings(call, &mut out);
+            usage(call, options, &mut out);
+        }
+        Operation::FetchResponse => {}
+    }
+    provider(call, &mut out);
+    money(call, cost, &mut out);
+    capture(call, &mut out);
+    if options.content && call.operation != Operation::Embeddings {
+        messages(call, options, &mut out);
+    }
+    out.0
+}
+
+fn request(call: &Call, out: &mut Builder) {
+    let request = &call.request;
+    out.text(name::REQUEST_MODEL, request.model.as_ref());
+    out.text(name::CONVERSATION_ID, request.conversation_id.as_ref());
+    out.text(name::OUTPUT_TYPE, request.output_type.as_ref());
+    out.some(name::REQUEST_CHOICE_COUNT, request.choice_count.filter(|count| *count != 1));
+    out.some(name::REQUEST_SEED, request.seed);
+    out.some(name::REQUEST_TOP_K, request.top_k);
+    out.some(name::REQUEST_MAX_TOKENS, request.max_tokens);
+    out.some(name::REQUEST_TEMPERATURE, request.temperature);
+    out.some(name::REQUEST_TOP_P, request.top_p);
+    out.some(name::REQUEST_FREQUENCY_PENALTY, request.frequency_penalty);
+    out.some(name::REQUEST_PRESENCE_PENALTY, request.presence_penalty);
+    out.list(name::REQUEST_STOP_SEQUENCES, &request.stop);
+    out.text(name::REQUEST_REASONING_LEVEL, request.reasoning_level.as_ref());
+    out.text(name::REQUEST_PREVIOUS_RESPONSE_ID, request.previous_response_id.as_ref());
+    out.text(name::USER_ID, request.user.as_ref());
+}
+
+fn embeddings(call: &Call, out: &mut Builder) {
+    let request = &call.request;
+    out.text(name::REQUEST_MODEL, request.model.as_ref());
+    out.list(name::REQUEST_ENCODING_FORMATS, &request.encoding_formats);
+    let asked = request.dimensions.and_then(|count| u64::try_from(count).ok());
+    out.some(name::EMBEDDINGS_DIMENSION_COUNT, asked.or(call.response.vector_dimension));
+    out.some(name::EMBEDDINGS_INPUT_COUNT, request.input_count);
+    out.some(name::EMBEDDINGS_VECTOR_COUNT, call.response.vector_count);
+    out.text(name::USER_ID, request.user.as_ref());
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds of a nanosecond count: what is lost is below a nanosecond"
+)]
+fn response(call: &Call, out: &mut Builder) {
+    let response = &call.response;
+    if call.request.stream {
+        out.set(name::REQUEST_STREAM, true);
+        let first = call.timing.first_chunk.map(|at| at.saturating_sub(call.timing.start) as f64 / 1e9);
+        // Without the beginning, the time to the first chunk seen says nothing.
+        out.some(
+            name::RESPONSE_TIME_TO_FIRST_CHUNK,
+            first.filter(|_| !call.completeness.attached_mid_stream),
+        );
+    }
+    out.text(name::RESPONSE_ID, response.id.as_ref());
+    out.text(name::RESPONSE_MODEL, response.model.as_ref());
+    out.list(name::RESPONSE_FINISH_REASONS, &response.finish_reasons);
+    out.text(name::RESPONSE_STATUS, response.status.as_ref());
+    out.text(name::PROVIDER_REQUEST_ID, response.request_id.as_ref());
+    let names: Vec<String> = response.tool_calls.iter().map(|call| call.name.clone()).collect();
+    out.list(name::TOOL_CALL_NAMES, &names);
+    let ids: Vec<String> = response.tool_calls.iter().filter_map(|call| call.id.clone()).collect();
+    out.list(name::TOOL_CALL_IDS, &ids);
+}
+
+fn usage(call: &Call, options: &RecordOptions, out: &mut Builder) {
+    let usage = &call.usage;
+    out.some(name::USAGE_INPUT_TOKENS, usage.input);
+    out.some(name::USAGE_OUTPUT_TOKENS, usage.output);
+    out.some(name::USAGE_CACHE_READ, usage.cache_read);
+    out.some(name::USAGE_CACHE_WRITE, usage.cache_write);
+    if options.compat.cache_creation_alias {
+        out.some(name::USAGE_CACHE_CREATION, usage.cache_write);
+    }
+    out.some(name::USAGE_CACHE_WRITE_5M, usage.cache_write_5m);
+    out.some(name::USAGE_CACHE_WRITE_1H, usage.cache_write_1h);
+    out.some(name::USAGE_REASONING, usage.reasoning);
+    out.some(name::USAGE_TEXT_INPUT, usage.text_input);
+    out.some(name::USAGE_IMAGE_INPUT, usage.image_input);
+    out.some(name::USAGE_AUDIO_INPUT, usage.audio_input);
+    out.some(name::USAGE_TEXT_OUTPUT, usage.text_output);
+    out.some(name::USAGE_IMAGE_OUTPUT, usage.image_output);
+    out.some(name::USAGE_AUDIO_OUTPUT, usage.audio_output);
+    out.some(name::USAGE_AUDIO_CACHE_READ, usage.audio_cache_read);
+    out.some(name::USAGE_WEB_SEARCHES, usage.web_searches);
+    out.text(name::USAGE_CORRECTED, usage.corrected.as_ref());
+}
+
+/// Attributes of the wire API's own family.
+fn provider(call: &Call, out: &mut Builder) {
+    let (request, response) = (&call.request, &call.response);
+    let asked = request.service_tier.as_ref().filter(|tier| *tier != "auto");
+    if call.provider == "azure.ai.inference" {
+        out.set(name::AZURE_RESOURCE_PROVIDER_NAMESPACE, "Microsoft.CognitiveServices");
+    }
+    match call.api {
+        Api::OpenAiChat => out.set(name::OPENAI_API_TYPE, "chat_completions"),
+        Api::OpenAiResponses => out.set(name::OPENAI_API_TYPE, "responses"),
+        Api::OpenAiEmbeddings => return,
+        Api::AnthropicMessages => {
+            out.text(name::REQUEST_SERVICE_TIER, asked);
+            out.text(name::RESPONSE_SERVICE_TIER, response.service_tier.as_ref());
+            return;
+        }
+    }
+    out.text(name::OPENAI_REQUEST_SERVICE_TIER, asked);
+    out.text(name::OPENAI_RESPONSE_SERVICE_TIER, response.service_tier.as_ref());
+    out.text(name::OPENAI_RESPONSE_SYSTEM_FINGERPRINT, response.system_fingerprint.as_ref());
+}
+
+fn money(call: &Call, cost: &Cost, out: &mut Builder) {
+    if call.operation == Operation::FetchResponse {
+        return;
+    }
+    out.some(name::USAGE_COST, cost.usd.and_then(|usd| usd.to_f64()));
+    let source = match cost.source {
+        CostSource::Override => "override",
+        CostSource::Provider => "provider",
+        CostSource::Table => "table",
+        CostSource::None => return,
+    };
+    out.set(name::COST_SOURCE, source);
+    out.some(name::COST_PROVIDER_USD, cost.provider_usd.and_then(|usd| usd.to_f64()));
+}
+
+/// What is missing, on the span itself; a complete capture says nothing.
+fn capture(call: &Call, out: &mut Builder) {
+    let completeness = &call.completeness;
+    if completeness.is_complete() {
+        return;
+    }
+    out.set(name::CAPTURE_COMPLETE, false);
+    out.some(name::CAPTURE_LOST_BYTES, Some(completeness.lost_bytes).filter(|bytes| *bytes > 0));
+    out.some(name::CAPTURE_TRUNCATED, completeness.truncated.then_some(true));
+    out.some(name::CAPTURE_ATTACHED_MID_STREAM, completeness.attached_mid_stream.then_some(true));
+    out.some(name::CAPTURE_BODY_CAPPED, completeness.body_capped.then_some(true));
+    out.text(name::CAPTURE_UNDECODABLE, completeness.undecodable.as_ref());
+}
+
+fn messages(call: &Call, options: &RecordOptions, out: &mut Builder) {
+    let (request, response) = (&call.request, &call.response);
+    if !request.system.is_empty() {
+        out.set(name::SYSTEM_INSTRUCTIONS, content::parts(&request.system));
+    }
+    if !request.messages.is_empty() && call.operation != Operation::FetchResponse {
+        out.set(name::INPUT_MESSAGES, content::input(&request.messages));
+    }
+    if !response.messages.is_empty() {
+        out.set(
+            name::OUTPUT_MESSAGES,
+            content::output(&response.messages, options.compat.finish_reason_in_messages),
+        );
+    }
+    if !request.tools.is_empty() {
+        out.set(name::TOOL_DEFINITIONS, content::tools(&request.tools, options.tool_descriptions));
+    }
+}
