@@ -78,9 +78,9 @@ pub(super) fn is_tool_result(block: &Value) -> bool {
     json::str_at(block, &["type"]) == Some("tool_result")
 }
 
-/// What the tool gave; a failure keeps its mark.
+/// What the tool gave; a failure keeps its mark. A tool may give nothing, which is an empty text: parts carry no null.
 fn tool_result(block: &Value) -> Part {
-    let content = block.get("content").map_or(Value::Null, scrubbed);
+    let content = json::at(block, &["content"]).map_or_else(|| Value::from(""), scrubbed);
     let response = match json::bool_at(block, &["is_error"]) {
         Some(true) => json!({"is_error": true, "content": content}),
         _ => content,

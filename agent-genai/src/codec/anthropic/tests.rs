@@ -132,7 +132,7 @@ fn tool_results_stand_apart_in_order() {
                 ]
             ),
             message("user", vec![text("and now?")]),
-            message("tool", vec![answer("t3", Value::Null)]),
+            message("tool", vec![answer("t3", json!(""))]),
         ]
     );
 }
