@@ -4,3 +4,6 @@
 pub mod capture_file;
 pub mod config;
 pub mod console;
+pub mod export;
+pub mod metrics;
+pub mod resource;

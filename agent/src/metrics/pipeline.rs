@@ -235,14 +235,13 @@ pub fn decode_metrics(counts: &DecodeCounts) -> Vec<PipelineMetric> {
     ]
 }
 
+/// The values of one destination, with their causes where there are several.
+type Values<'a> = &'a dyn Fn(&DestinationStats) -> Vec<(Option<&'static str>, u64)>;
+
 /// The counters of the export.
 #[must_use]
 pub fn exporter_metrics(destinations: &[DestinationStats]) -> Vec<PipelineMetric> {
-    let metric = |name,
-                  unit,
-                  description,
-                  kind,
-                  values: &dyn Fn(&DestinationStats) -> Vec<(Option<&'static str>, u64)>| {
+    let metric = |name, unit, description, kind, values: Values<'_>| {
         let points = destinations
             .iter()
             .flat_map(|stats| {

@@ -13,36 +13,30 @@ use crate::export::{Destination, TlsConfig};
 const MAX_FILE: u64 = 4 << 20;
 
 /// The PEM files of a destination, read and found to hold what they should.
-#[derive(Default)]
 struct Pem {
-    authorities: Option<(Vec<u8>, Vec<CertificateDer<'static>>)>,
-    client: Option<(Vec<u8>, Vec<CertificateDer<'static>>, Vec<u8>, PrivateKeyDer<'static>)>,
+    authorities: Option<Certificates>,
+    client: Option<(Certificates, PrivateKey)>,
+}
+
+/// Certificates as they were read (tonic wants that) and parsed.
+struct Certificates {
+    pem: Vec<u8>,
+    parsed: Vec<CertificateDer<'static>>,
+}
+
+/// The client's key, likewise.
+struct PrivateKey {
+    pem: Vec<u8>,
+    parsed: PrivateKeyDer<'static>,
 }
 
 impl Pem {
     fn load(config: &TlsConfig) -> Result<Self, TransportError> {
-        let authorities = match &config.ca_file {
-            Some(path) => {
-                let pem = read("the CA file", path)?;
-                let certificates = certificates("the CA file", path, &pem)?;
-                Some((pem, certificates))
-            }
-            None => None,
-        };
+        let authorities =
+            config.ca_file.as_deref().map(|path| certificates("the CA file", path)).transpose()?;
         let client = match (&config.certificate_file, &config.key_file) {
-            (Some(certificate), Some(key_path)) => {
-                let pem = read("the client certificate", certificate)?;
-                let chain = certificates("the client certificate", certificate, &pem)?;
-                let key_pem = read("the client key", key_path)?;
-                let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(|error| {
-                    // The parser's words describe the structure, never the key.
-                    file_error(
-                        "the client key",
-                        key_path,
-                        format!("no usable PEM private key in it ({error})"),
-                    )
-                })?;
-                Some((pem, chain, key_pem, key))
+            (Some(chain), Some(key)) => {
+                Some((certificates("the client certificate", chain)?, private_key(key)?))
             }
             _ => None,
         };
@@ -62,31 +56,40 @@ fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TransportError> {
     Ok(content)
 }
 
-fn certificates(
-    what: &'static str,
-    path: &Path,
-    pem: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, TransportError> {
-    let list: Vec<_> = CertificateDer::pem_slice_iter(pem)
+fn certificates(what: &'static str, path: &Path) -> Result<Certificates, TransportError> {
+    let pem = read(what, path)?;
+    let parsed: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
         .map_err(|error| file_error(what, path, format!("not PEM ({error})")))?;
-    if list.is_empty() {
+    if parsed.is_empty() {
         return Err(file_error(what, path, "no PEM certificate in it".to_owned()));
     }
-    Ok(list)
+    Ok(Certificates { pem, parsed })
+}
+
+fn private_key(path: &Path) -> Result<PrivateKey, TransportError> {
+    const WHAT: &str = "the client key";
+    let pem = read(WHAT, path)?;
+    // Only the kind of the problem: the parser's words could quote the file.
+    let parsed = PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|_| file_error(WHAT, path, "no usable PEM private key in it".to_owned()))?;
+    Ok(PrivateKey { pem, parsed })
 }
 
 /// TLS for the HTTP client.
 pub(super) fn for_http(destination: &Destination) -> Result<ClientConfig, TransportError> {
-    let pem = Pem::load(&destination.tls)?;
-    let setup = |error: &dyn std::error::Error| TransportError::Setup {
+    client_config(destination, &Pem::load(&destination.tls)?)
+}
+
+fn client_config(destination: &Destination, pem: &Pem) -> Result<ClientConfig, TransportError> {
+    let setup = |error: &rustls::Error| TransportError::Setup {
         endpoint: destination.endpoint.to_string(),
         problem: error.to_string(),
     };
     let mut roots = RootCertStore::empty();
     match &pem.authorities {
-        Some((_, certificates)) => {
-            for certificate in certificates {
+        Some(certificates) => {
+            for certificate in &certificates.parsed {
                 roots.add(certificate.clone()).map_err(|error| setup(&error))?;
             }
         }
@@ -105,24 +108,25 @@ pub(super) fn for_http(destination: &Destination) -> Result<ClientConfig, Transp
         .with_safe_default_protocol_versions()
         .map_err(|error| setup(&error))?
         .with_root_certificates(roots);
-    match pem.client {
-        Some((_, chain, _, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| setup(&error)),
+    match &pem.client {
+        Some((chain, key)) => builder
+            .with_client_auth_cert(chain.parsed.clone(), key.parsed.clone_key())
+            .map_err(|error| setup(&error)),
         None => Ok(builder.with_no_client_auth()),
     }
 }
 
 /// TLS for the gRPC client, checked by the same rules.
 pub(super) fn for_grpc(destination: &Destination) -> Result<ClientTlsConfig, TransportError> {
-    // Says clearly what is wrong with the files or the roots before tonic sees them.
-    for_http(destination)?;
     let pem = Pem::load(&destination.tls)?;
-    let mut config = ClientTlsConfig::new();
-    config = match pem.authorities {
-        Some((pem, _)) => config.ca_certificate(Certificate::from_pem(pem)),
-        None => config.with_native_roots(),
+    // Says clearly what is wrong with the certificates, the key or the roots before tonic sees them.
+    client_config(destination, &pem)?;
+    let mut config = match pem.authorities {
+        Some(certificates) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(certificates.pem)),
+        None => ClientTlsConfig::new().with_native_roots(),
     };
-    if let Some((certificate, _, key, _)) = pem.client {
-        config = config.identity(Identity::from_pem(certificate, key));
+    if let Some((chain, key)) = pem.client {
+        config = config.identity(Identity::from_pem(chain.pem, key.pem));
     }
     Ok(config)
 }
