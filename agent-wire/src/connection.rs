@@ -244,7 +244,7 @@ impl Connection {
         sink: &mut dyn Sink,
     ) -> Option<Vec<u8>> {
         let start = last_start(bytes, self.side(direction));
-        self.lose(direction, at, sink);
+        self.lose(direction, false, at, sink);
         match start {
             Some(start) => {
                 self.lane_mut(direction).state = State::Head { buffer: HeadBuffer::default(), found: true };
@@ -377,10 +377,10 @@ impl Connection {
         if !silent && sink.response_head(id, head, started) == Interest::Skip {
             self.exchanges.skip(id);
             interest = Interest::Skip;
-            if let State::Body(message) = &mut self.lane_mut(other(direction)).state {
-                if message.id() == id {
-                    message.skip();
-                }
+            if let State::Body(message) = &mut self.lane_mut(other(direction)).state
+                && message.id() == id
+            {
+                message.skip();
             }
         }
         let opening =
@@ -421,7 +421,7 @@ impl Connection {
             }
             Progress::Broken => {
                 self.finish_message(message, true, at, sink);
-                self.lose(direction, at, sink);
+                self.lose(direction, true, at, sink);
             }
         }
     }
@@ -431,10 +431,10 @@ impl Connection {
             return;
         }
         self.exchanges.skip(message.id());
-        if let State::Body(other) = &mut self.lane_mut(other(direction)).state {
-            if other.id() == message.id() {
-                other.skip();
-            }
+        if let State::Body(other) = &mut self.lane_mut(other(direction)).state
+            && other.id() == message.id()
+        {
+            other.skip();
         }
     }
 
@@ -461,25 +461,29 @@ impl Connection {
                 search.forget();
                 lane.state = State::Lost(search);
             }
-            State::Head { .. } => self.lose(direction, at, sink),
+            State::Head { .. } => self.lose(direction, false, at, sink),
         }
     }
 
     /// It is not known any more where a message begins in this direction. The message that was being read has been ended.
-    fn lose(&mut self, direction: Direction, at: Nanos, sink: &mut dyn Sink) {
+    fn lose(&mut self, direction: Direction, in_body: bool, at: Nanos, sink: &mut dyn Sink) {
         self.lane_mut(direction).state = State::Lost(Search::default());
         let pipelined = self.exchanges.pipelined();
         match self.side(direction) {
             Side::Either => {}
             // What was requested before keeps its place in the order; what comes after may belong to requests never seen.
             Side::Request if pipelined => self.exchanges.lose_pairing(),
-            Side::Request => {}
+            // There were bytes of a further request.
+            Side::Request => self.before_request(other(direction), at, sink),
             Side::Response => {
                 let mut over = self.exchanges.waiting();
                 if pipelined {
                     self.exchanges.lose_pairing();
-                } else {
-                    // Its response can only come after everything that is missing or be part of it.
+                } else if (in_body || over.len() > 1)
+                    && !matches!(self.lane(other(direction)).state, State::Lost(_))
+                {
+                    // What is missing belongs to older responses; the newest request's can still come. (Not so when requests may be
+                    // missing, too.)
                     over.pop();
                 }
                 for id in over {
@@ -492,10 +496,10 @@ impl Connection {
     /// Ends an exchange before its time, with whatever of its messages is being read.
     fn end_exchange(&mut self, id: ExchangeId, at: Nanos, sink: &mut dyn Sink) {
         for direction in [Direction::Egress, Direction::Ingress] {
-            if let State::Body(message) = &mut self.lane_mut(direction).state {
-                if message.id() == id {
-                    message.finish(true, sink);
-                }
+            if let State::Body(message) = &mut self.lane_mut(direction).state
+                && message.id() == id
+            {
+                message.finish(true, sink);
             }
         }
         self.exchanges.end(id, at, sink);

@@ -74,10 +74,10 @@ impl RequestHead {
     /// Authority: that of an absolute target, else the Host (or `:authority`) field.
     #[must_use]
     pub fn authority(&self) -> Option<&str> {
-        if let Some((scheme, rest)) = self.target.split_once("://") {
-            if !scheme.contains('/') {
-                return rest.split(['/', '?', '#']).next();
-            }
+        if let Some((scheme, rest)) = self.target.split_once("://")
+            && !scheme.contains('/')
+        {
+            return rest.split(['/', '?', '#']).next();
         }
         self.headers.get(":authority").or_else(|| self.headers.get("host"))
     }

@@ -80,3 +80,56 @@ impl NdjsonDecoder {
         out(Body::Line { data, truncated: cut || data.len() < line.len() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(pieces: &[&[u8]], max_item: usize) -> Vec<(String, bool)> {
+        let mut decoder = NdjsonDecoder::new(max_item);
+        let mut lines = Vec::new();
+        let mut out = |body: Body<'_>| {
+            let Body::Line { data, truncated } = body else { panic!("no line: {body:?}") };
+            lines.push((String::from_utf8_lossy(data).into_owned(), truncated));
+            ControlFlow::Continue(())
+        };
+        for piece in pieces {
+            assert!(decoder.feed(piece, &mut out).is_continue());
+        }
+        assert!(decoder.finish(false, &mut out).is_continue());
+        assert!(decoder.held_bytes() <= 100);
+        lines
+    }
+
+    #[test]
+    fn lines_wherever_they_are_cut() {
+        let input =
+            b"{\"a\":1}\n\r\n \n{\"b\":2}\r\n0123456789\r\n0123456789x\n01234567890123456789\r\n{\"end\":3}";
+        let whole = run(&[input], 10);
+        let lines = ["{\"a\":1}", "{\"b\":2}", "0123456789", "0123456789", "0123456789", "{\"end\":3}"];
+        let cut = [false, false, false, true, true, false];
+        assert_eq!(whole, lines.into_iter().map(str::to_owned).zip(cut).collect::<Vec<_>>());
+        assert_eq!(run(&input.chunks(1).collect::<Vec<_>>(), 10), whole);
+        for at in 0..input.len() {
+            assert_eq!(run(&[&input[..at], &input[at..]], 10), whole, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_gap_costs_the_line_it_touches() {
+        let mut decoder = NdjsonDecoder::new(100);
+        let mut lines = Vec::new();
+        let mut out = |body: Body<'_>| {
+            if let Body::Line { data, .. } = body {
+                lines.push(String::from_utf8_lossy(data).into_owned());
+            }
+            ControlFlow::Continue(())
+        };
+        let _ = decoder.feed(b"1\n{\"2\":", &mut out);
+        decoder.gap();
+        let _ = decoder.feed(b"0}", &mut out);
+        let _ = decoder.feed(b"\n3\n", &mut out);
+        let _ = decoder.finish(false, &mut out);
+        assert_eq!(lines, ["1", "3"]);
+    }
+}

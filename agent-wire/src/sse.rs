@@ -206,3 +206,6 @@ fn within_field(value: &[u8]) -> &[u8] {
 fn field(value: &[u8]) -> String {
     String::from_utf8_lossy(within_field(value)).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

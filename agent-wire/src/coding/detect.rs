@@ -82,11 +82,15 @@ fn zstd(first: &[u8]) -> Option<Found> {
 
 fn deflate(first: &[u8]) -> Option<Found> {
     let cmf = *first.first()?;
-    // As raw deflate these two begin a final block with fixed codes whose first byte is not ASCII: never JSON or events.
-    if matches!(cmf, b'{' | b'[') {
+    let flg = *first.get(1)?;
+    // JSON. As raw deflate these bytes begin a final block with fixed codes whose first decoded byte is not ASCII: no text.
+    let value = matches!(flg, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n');
+    let space = matches!(flg, b' ' | b'\t' | b'\r' | b'\n');
+    if (cmf == b'{' && (space || matches!(flg, b'"' | b'}')))
+        || (cmf == b'[' && (space || value || flg == b']'))
+    {
         return Some(Found::Plain);
     }
-    let flg = *first.get(1)?;
     // RFC 1950 section 2.2: method 8, window at most 32 KiB, check bits.
     if cmf & 0x0f == 8 && cmf >> 4 <= 7 && (u16::from(cmf) * 256 + u16::from(flg)) % 31 == 0 {
         return Some(Found::Coded);

@@ -43,11 +43,11 @@ impl Stage {
 
     pub(super) fn write(&mut self, input: &[u8], out: &mut Out<'_>) -> Result<(), Stop> {
         if let Phase::Detect(first) = &mut self.phase {
-            if first.is_empty() {
-                if let Some(found) = detect(self.kind, input, false) {
-                    self.begin(found)?;
-                    return self.decode(input, out);
-                }
+            if first.is_empty()
+                && let Some(found) = detect(self.kind, input, false)
+            {
+                self.begin(found)?;
+                return self.decode(input, out);
             }
             first.extend_from_slice(input);
             let Some(found) = detect(self.kind, first, false) else { return Ok(()) };

@@ -212,7 +212,7 @@ mod tests {
         for none in
             ["GET  HTTP/1.1\r\n", "get / HTTP/1.1\r\n", "GET /a\x01 HTTP/1.1\r\n", "GET / HTTP/1.1x\r\n"]
         {
-            assert_eq!(search(none.as_bytes(), Side::Either).map(|s| String::from_utf8(s)), None, "{none}");
+            assert_eq!(search(none.as_bytes(), Side::Either).map(String::from_utf8), None, "{none}");
         }
     }
 

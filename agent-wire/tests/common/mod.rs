@@ -1,4 +1,5 @@
 //! A sink that writes everything down, and builders of conversations.
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "a failure is a failed test")]
 #![expect(dead_code, reason = "every test file uses its own part")]
 
 use agent_wire::{
@@ -42,6 +43,9 @@ impl Item {
     }
 }
 
+/// An exchange's number, what was told of its request and of its response, and its end.
+pub(crate) type Told = (u64, Vec<Note>, Vec<Note>, Option<ExchangeEnd>);
+
 /// Writes down and checks the order that `Sink` promises.
 #[derive(Debug)]
 pub(crate) struct Notes {
@@ -84,8 +88,8 @@ impl Notes {
     }
 
     /// The notes of one side of each exchange in order, whatever the interleaving was.
-    pub(crate) fn per_exchange(&self) -> Vec<(u64, Vec<Note>, Vec<Note>, Option<ExchangeEnd>)> {
-        let mut all: Vec<(u64, Vec<Note>, Vec<Note>, Option<ExchangeEnd>)> = Vec::new();
+    pub(crate) fn per_exchange(&self) -> Vec<Told> {
+        let mut all: Vec<Told> = Vec::new();
         for note in &self.notes {
             let (id, response) = match note {
                 Note::Request(id, _) | Note::RequestItem(id, _) | Note::RequestEnd(id, _) => {
