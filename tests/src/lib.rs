@@ -4,6 +4,7 @@
 pub mod agree;
 pub mod bodies;
 pub mod capture;
+pub mod daemon;
 pub mod demo;
 pub mod messages;
 pub mod need;

@@ -69,8 +69,13 @@ fn on_path(name: &str) -> Vec<PathBuf> {
 pub fn command(program: Program, standin: &Standin) -> Result<Command> {
     let mut command = Command::new(find(program)?);
     trusting(&mut command, standin);
-    command.env("WIRESPAN_NODE_MODULES", clients().join("node")).env("PYTHONDONTWRITEBYTECODE", "1");
+    with_node_modules(&mut command);
     Ok(command)
+}
+
+/// Tells our Node scripts where the packages are, and Python to leave no files behind.
+pub fn with_node_modules(command: &mut Command) {
+    command.env("WIRESPAN_NODE_MODULES", clients().join("node")).env("PYTHONDONTWRITEBYTECODE", "1");
 }
 
 /// Makes the command trust the stand-in's certificate.

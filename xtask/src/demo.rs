@@ -22,19 +22,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ui::note(&format!("    not available: {missing}"));
     }
     build::kernel()?;
-    build::release()?;
-    ui::step("building the stand-in provider");
-    let mut standin = exec::cargo();
-    standin.current_dir(paths::root()?).args([
-        "build",
+    ui::step("building wirespan and the stand-in provider");
+    let mut build = exec::cargo();
+    build.current_dir(paths::root()?).args(["build", "--release"]);
+    build.args([
+        "--package",
+        "agent",
         "--package",
         "wirespan-tests",
         "--bin",
+        "wirespan",
+        "--bin",
         "wirespan-standin",
     ]);
-    exec::run(&mut standin)?;
-    let mut demo = Command::new(paths::target()?.join("debug").join("wirespan-standin"));
-    demo.arg("demo").arg("--wirespan").arg(paths::wirespan()?).arg("--clients").arg(paths::clients()?);
+    exec::run(&mut build)?;
+    let mut demo = Command::new(paths::target()?.join("release").join("wirespan-standin"));
+    demo.arg("demo").arg("--wirespan").arg(paths::wirespan()?).env("WIRESPAN_CLIENTS", paths::clients()?);
     if options.content {
         demo.arg("--content");
     }

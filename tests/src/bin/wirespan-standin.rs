@@ -30,9 +30,6 @@ enum What {
         /// The `wirespan` binary
         #[arg(long)]
         wirespan: PathBuf,
-        /// Folder of the client programs
-        #[arg(long)]
-        clients: PathBuf,
         /// Show message content too
         #[arg(long)]
         content: bool,
@@ -42,7 +39,7 @@ enum What {
 fn main() -> Result<()> {
     match Cli::parse().what {
         What::Serve { port } => serve(port),
-        What::Demo { wirespan, clients, content } => demo::run(&wirespan, &clients, content),
+        What::Demo { wirespan, content } => demo::run(&wirespan, content),
     }
 }
 
