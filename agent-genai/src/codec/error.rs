@@ -17,7 +17,7 @@ pub(crate) fn from_body(body: &Value, status: Option<u16>) -> CallError {
     let body = unwrapped(body);
     let nested =
         json::at(body, &["error"]).or_else(|| json::at(body, &["errors"]).and_then(|errors| errors.get(0)));
-    let kind = nested.and_then(kind_of).or_else(|| kind_of(body));
+    let kind = nested.filter(|error| error.is_object()).and_then(kind_of).or_else(|| flat_kind_of(body));
     let message = nested.and_then(message_of).or_else(|| message_of(body)).unwrap_or_default();
     build(kind, status, &message)
 }
@@ -80,6 +80,12 @@ fn kind_of(error: &Value) -> Option<String> {
         .or_else(|| word("reason"))
         .or_else(|| word("__type").map(|kind| kind.rsplit('#').next().unwrap_or(kind)))
         .map(|word| word.replace(' ', "_"))
+}
+
+/// A body without a nested error object: its type, because its code is the server's own numbering as often as a word.
+fn flat_kind_of(body: &Value) -> Option<String> {
+    let kind = json::str_at(body, &["type"]).filter(|kind| *kind != "error" && is_word(kind));
+    kind.map(|kind| kind.replace(' ', "_")).or_else(|| kind_of(body))
 }
 
 /// Classes so general that a code beside them says more.
@@ -187,7 +193,7 @@ mod tests {
     fn flat_bodies() {
         let flat =
             json!({"message": "m", "type": "not_found_error", "param": "model", "code": "model_not_found"});
-        assert_eq!(kind(&flat, 404), "model_not_found");
+        assert_eq!(kind(&flat, 404), "not_found_error");
         assert_eq!(
             from_body(&json!({"code": "invalid-argument", "error": "bad key"}), Some(400)).message,
             "bad key"

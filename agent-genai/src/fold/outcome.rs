@@ -40,12 +40,10 @@ impl Fold {
                 _ => None,
             };
         }
-        if streamed
-            && broken_off
-            && whole_view
-            && call.error.is_some()
-            && call.response.finish_reasons.is_empty()
-        {
+        // The chat codec fills the slots of the choices that it has seen; a stream that ended before any had one slot at least.
+        let ours = call.error.as_ref().is_some_and(|error| error.kind == "stream_truncated");
+        let slot = broken_off && call.error.is_some() && (ours || call.api != Api::OpenAiChat);
+        if slot && whole_view && call.response.finish_reasons.is_empty() {
             call.response.finish_reasons.push("error".to_owned());
         }
         if streamed {

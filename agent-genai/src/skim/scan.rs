@@ -146,9 +146,10 @@ impl Skimmer {
     /// Whether the bytes so far cannot be a JSON object.
     #[must_use]
     pub fn is_no_object(&self) -> bool {
-        self.mode == Mode::Failed
-            || self.out.first().is_some_and(|first| *first != b'{')
-            || self.mode == Mode::Bare && self.stack.is_empty()
+        match self.out.first() {
+            Some(first) => *first != b'{',
+            None => !matches!(self.mode, Mode::Structure),
+        }
     }
 
     /// Bytes taken so far.
@@ -226,7 +227,9 @@ impl Skimmer {
                 continue;
             }
             match (self.expect, byte) {
-                (Expect::FirstElement, b']') | (Expect::FirstMember, b'}') => self.close(),
+                // A comma before the end is no JSON, but it loses nothing, and people write it.
+                (Expect::FirstElement, b']') | (Expect::FirstMember | Expect::Key, b'}') => self.close(),
+                (Expect::Value, b']') if self.stack.last().is_some_and(|frame| frame.array) => self.close(),
                 (Expect::FirstMember | Expect::Key, b'"') => self.begin_key(),
                 (Expect::Colon, b':') => self.expect = Expect::Value,
                 (Expect::After, b',') => {

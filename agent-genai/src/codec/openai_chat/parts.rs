@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json as value};
 
-use super::choice;
+use super::{choice, tools};
 use crate::call::{Message, Part, ToolCall};
 use crate::codec::{content, json, media};
 
@@ -37,14 +37,16 @@ fn spoken(message: &Value, content: &Value) -> Vec<Part> {
         parts.push(Part::File { modality: "audio".to_owned(), file_id: id, mime_type: None });
     }
     parts.extend(json::array_at(message, &["tool_calls"]).iter().map(|call| Part::ToolCall(tool_call(call))));
-    if let Some(call) = json::at(message, &["function_call"]) {
+    if let Some(call) =
+        json::at(message, &["function_call"]).filter(|call| json::str_at(call, &["name"]).is_some())
+    {
         parts.push(Part::ToolCall(tool_call(call)));
     }
     parts
 }
 
 fn tool_call(call: &Value) -> ToolCall {
-    let body = json::at(call, &["function"]).or_else(|| json::at(call, &["custom"])).unwrap_or(call);
+    let body = tools::called(call);
     ToolCall {
         id: json::string_at(call, &["id"]),
         name: json::string_at(body, &["name"]).unwrap_or_default(),

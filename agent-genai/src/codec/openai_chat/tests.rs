@@ -195,3 +195,15 @@ fn a_stream_past_its_budget_says_so() {
     assert!(call.completeness.body_capped);
     assert_eq!(call.response.messages[0].parts, [Part::Text("12341234".into())]);
 }
+
+#[test]
+fn members_written_out_empty_are_no_calls() {
+    let call = whole(&json!({"id": "", "choices": [{"finish_reason": "", "message": {
+        "function_call": {"name": "", "arguments": ""}, "audio": {"id": "", "data": "", "transcript": ""},
+        "tool_calls": [{"custom": {"name": "", "input": ""}, "function": {"name": "f", "arguments": "{}"}, "id": "a", "type": "function"}]}}]}));
+    assert_eq!(tool_calls(&call), [(Some("a"), "f", json!({}))]);
+    assert_eq!(call.response.messages[0].parts.len(), 1);
+    assert!(call.response.finish_reasons.is_empty() && call.response.id.is_none());
+    let streamed = stream(&[delta(json!({"index": 0, "id": "", "function": {"name": "", "arguments": ""}}))]);
+    assert!(streamed.response.tool_calls.is_empty());
+}

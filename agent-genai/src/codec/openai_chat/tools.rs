@@ -40,6 +40,12 @@ impl Tools {
             json::at(fragment, &["function"]).or_else(|| json::at(fragment, &["custom"])).unwrap_or(fragment);
         let name = json::str_at(body, &["name"]).unwrap_or_default();
         let kind = json::str_at(fragment, &["type"]).filter(|kind| !kind.is_empty());
+        let arguments = body.get("arguments").or_else(|| body.get("input"));
+        let says_nothing =
+            id.is_none() && name.is_empty() && arguments.is_none_or(|text| text.is_null() || text == "");
+        if says_nothing {
+            return;
+        }
         let Some(call) = self.place(index, id, name, budget) else { return };
         if call.id.is_none() {
             call.id = id.map(str::to_owned);
@@ -54,7 +60,7 @@ impl Tools {
         } else if !name.is_empty() && name != call.name && !call.begun && budget.facts(name.len()) {
             call.name.push_str(name);
         }
-        call.arguments(body.get("arguments").or_else(|| body.get("input")), content, budget);
+        call.arguments(arguments, content, budget);
     }
 
     /// The call that a fragment belongs to, made when it starts one.
@@ -91,6 +97,11 @@ impl Tools {
 
     /// `function_call`, which tools replaced.
     pub(super) fn legacy(&mut self, fragment: &Value, content: bool, budget: &mut Budget) {
+        // Servers that write out every member leave an empty one beside tool_calls.
+        let filled = |key: &str| fragment.get(key).is_some_and(|value| !value.is_null() && value != "");
+        if !filled("name") && !filled("arguments") {
+            return;
+        }
         if !self.calls.iter().any(|call| call.legacy) {
             if !budget.facts(size_of::<Partial>()) {
                 return;
@@ -155,6 +166,17 @@ impl Tools {
         }
         (calls, parts)
     }
+}
+
+/// The object with name and arguments: `function`, `custom`, or the call itself. A server that writes out every member
+/// (Snowflake) leaves the other one empty.
+pub(super) fn called(call: &Value) -> &Value {
+    let named = |key: &str| json::at(call, &[key]).filter(|body| json::str_at(body, &["name"]).is_some());
+    named("function")
+        .or_else(|| named("custom"))
+        .or_else(|| json::at(call, &["function"]))
+        .or_else(|| json::at(call, &["custom"]))
+        .unwrap_or(call)
 }
 
 impl Partial {

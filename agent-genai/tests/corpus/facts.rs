@@ -1,0 +1,289 @@
+//! Compares a call with the facts recorded beside its exchange.
+
+use agent_genai::Call;
+use agent_genai::call::{Api, Operation};
+use serde_json::Value;
+
+use crate::load::Exchange;
+
+/// Facts checked, facts that agree, and the others in words.
+#[derive(Default)]
+pub struct Tally {
+    pub checked: usize,
+    pub agreed: usize,
+    pub disagreements: Vec<String>,
+}
+
+impl Tally {
+    /// Counts one fact.
+    pub fn same<T: PartialEq + std::fmt::Debug>(&mut self, place: &str, fact: &str, expected: &T, found: &T) {
+        self.checked += 1;
+        if expected == found {
+            self.agreed += 1;
+        } else {
+            self.disagreements.push(format!("{place}: {fact}: expected {expected:?}, found {found:?}"));
+        }
+    }
+
+    /// Notes a fact that does not hold.
+    pub fn disagree(&mut self, place: &str, what: String) {
+        self.checked += 1;
+        self.disagreements.push(format!("{place}: {what}"));
+    }
+}
+
+/// Checks every fact. `bare` was decoded without content, `full` with it.
+pub fn check(place: &str, exchange: &Exchange, bare: &Call, full: &Call, tally: &mut Tally) {
+    let status = exchange.response.as_ref().map(|(head, _)| head.status);
+    tally.same(place, "HTTP status", &status, &bare.http.status);
+    if let Some(facts) = &exchange.body_facts {
+        let undecodable = bare.completeness.undecodable.clone().filter(|_| status < Some(400));
+        tally.same(place, "all of it was understood", &None, &undecodable);
+        names(place, facts, bare, tally);
+        outcome(place, facts, bare, tally);
+        usage(place, &facts["usage"], bare, tally);
+        tools(place, facts, bare, full, tally);
+    }
+    for facts in &exchange.upstream {
+        upstream(place, facts, exchange, bare, tally);
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn names(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
+    let response = &call.response;
+    let pairs = [
+        ("response_id", &response.id),
+        ("response_model", &response.model),
+        ("status", &response.status),
+        ("system_fingerprint", &response.system_fingerprint),
+        ("service_tier", &response.service_tier),
+        ("conversation_id", &call.request.conversation_id),
+    ];
+    for (fact, found) in pairs {
+        if let Some(expected) = text(&facts[fact]) {
+            tally.same(place, fact, &Some(expected), found);
+        }
+    }
+    if let Some(count) = facts["n_vectors"].as_u64() {
+        tally.same(place, "n_vectors", &Some(count), &response.vector_count);
+    }
+    // One item for each chunk. The independent folding does not count chunks that only carry an error.
+    if let Some(chunks) = facts["chunks"].as_u64().filter(|_| call.error.is_none()) {
+        tally.same(
+            place,
+            "chunks",
+            &chunks,
+            &(call.timing.chunk_gaps.count + u64::from(call.timing.first_chunk.is_some())),
+        );
+    }
+}
+
+fn outcome(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
+    if let Some(reasons) = facts["finish_reasons"].as_array() {
+        // A choice without a reason is told as `error` when the answer failed, and left out otherwise.
+        let failed = call.error.is_some();
+        let expected: Vec<String> = reasons
+            .iter()
+            .filter_map(|reason| text(reason).or_else(|| failed.then(|| "error".to_owned())))
+            .collect();
+        tally.same(place, "finish_reasons", &expected, &call.response.finish_reasons);
+    }
+    let reason = match (facts["status"].as_str(), facts["incomplete_reason"].as_str()) {
+        (Some("incomplete"), Some("max_output_tokens")) => Some("length"),
+        (Some("incomplete"), Some(reason)) => Some(reason),
+        (Some("completed"), _) if has_client_call(facts) => Some("tool_calls"),
+        (Some("completed"), _) => Some("stop"),
+        _ => None,
+    };
+    if let Some(reason) = reason.filter(|_| call.operation == Operation::Chat) {
+        tally.same(place, "finish reason by status", &vec![reason.to_owned()], &call.response.finish_reasons);
+    }
+    tally.same(place, "failed", &(facts["error"] == true), &call.error.is_some());
+    if let (true, Some(error)) = (facts["error"] == true, &call.error) {
+        let status = call.http.status.filter(|status| *status >= 400).map(|status| status.to_string());
+        let word = |value: &Value| text(value).or_else(|| value.as_u64().map(|code| code.to_string()));
+        let said: Vec<String> =
+            [word(&facts["error_code"]), word(&facts["error_type"])].into_iter().flatten().collect();
+        let kind = error.kind.replace('_', " ");
+        let known =
+            said.iter().any(|word| word.replace('_', " ") == kind) || status.as_ref() == Some(&error.kind);
+        // A word from a member that the independent folding does not read is better than the number.
+        let better = said.iter().all(|word| word.parse::<u16>().is_ok());
+        tally.same(place, &format!("error.type {} of {said:?}", error.kind), &true, &(known || better));
+        if let Some(head) = text(&facts["message_head"]) {
+            let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let cut = error.message.contains("[redacted]");
+            tally.same(
+                place,
+                &format!("message {:?} begins {head:?}", error.message),
+                &true,
+                &(cut || error.message.starts_with(&line(&head))),
+            );
+        }
+    }
+}
+
+fn has_client_call(facts: &Value) -> bool {
+    let client = [
+        "function_call",
+        "custom_tool_call",
+        "computer_call",
+        "local_shell_call",
+        "apply_patch_call",
+        "mcp_approval_request",
+    ];
+    let types = facts["output_types"].as_array().into_iter().flatten();
+    types.filter_map(Value::as_str).any(|kind| client.contains(&kind))
+}
+
+/// Recorded counts are as reported; the call's are summed by the conventions.
+fn usage(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
+    if call.operation == Operation::FetchResponse {
+        tally.same(place, "usage of a fetch", &false, &call.usage.is_reported());
+        return;
+    }
+    let reported = |key: &str| facts[key].as_u64();
+    let found = &call.usage;
+    let (read, written) = (reported("cache_read"), reported("cache_write"));
+    let input = reported("input").or_else(|| reported("total"));
+    let input = match call.api {
+        Api::AnthropicMessages => input.map(|input| input + read.unwrap_or(0) + written.unwrap_or(0)),
+        _ => input,
+    };
+    let reasoning = reported("reasoning");
+    let apart = reported("total").zip(reported("input")).zip(reported("output")).is_some_and(
+        |((total, input), output)| {
+            reasoning.is_some_and(|reasoning| reasoning > 0 && total == input + output + reasoning)
+        },
+    );
+    let output =
+        reported("output").map(|output| if apart { output + reasoning.unwrap_or(0) } else { output });
+    let within =
+        |part: Option<u64>, whole: Option<u64>| part.map(|part| whole.map_or(part, |whole| part.min(whole)));
+    let pairs = [
+        ("input", input, found.input),
+        ("output", output, found.output),
+        ("cache_read", within(read, input), found.cache_read),
+        ("cache_write", written, found.cache_write),
+        ("cache_write_5m", reported("cache_write_5m"), found.cache_write_5m),
+        ("cache_write_1h", reported("cache_write_1h"), found.cache_write_1h),
+        ("reasoning", within(reasoning, output), found.reasoning),
+        ("audio_in", reported("audio_in"), found.audio_input),
+        ("audio_out", reported("audio_out"), found.audio_output),
+        ("deepseek_hit", reported("deepseek_hit"), found.cache_read),
+    ];
+    for (fact, expected, found) in pairs {
+        if expected.is_some() {
+            tally.same(place, fact, &expected, &found);
+        }
+    }
+    if facts.is_null() || facts.as_object().is_some_and(serde_json::Map::is_empty) {
+        tally.same(place, "no usage", &false, &found.is_reported());
+    }
+    if let Some(cost) = facts["cost"].as_f64() {
+        let found = found.provider_usd.and_then(|usd| usd.to_string().parse().ok());
+        tally.same(place, "cost", &Some(cost), &found);
+    }
+}
+
+fn tools(place: &str, facts: &Value, bare: &Call, full: &Call, tally: &mut Tally) {
+    let Some(expected) = facts["tool_calls"].as_array() else { return };
+    // Mistral writes the word null where it has no id.
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|call| (text(&call["id"]).filter(|id| id != "null"), text(&call["name"])))
+        .collect();
+    for (call, how) in [(bare, "without content"), (full, "with content")] {
+        let mut found: Vec<_> =
+            call.response.tool_calls.iter().map(|call| (call.id.clone(), call.name.clone())).collect();
+        let mut missing = Vec::new();
+        for (id, name) in &expected {
+            // The independent folding knows neither id nor name of some hosted calls.
+            let same = |call: &(Option<String>, String)| {
+                (id.is_none() || *id == call.0) && name.as_ref().is_none_or(|name| *name == call.1)
+            };
+            match found.iter().position(same) {
+                Some(at) => drop(found.remove(at)),
+                None => missing.push((id, name)),
+            }
+        }
+        tally.same(place, &format!("tool_calls {how}, others found {found:?}"), &Vec::new(), &missing);
+        let hosted = |kind: &str| {
+            !matches!(kind, "function" | "custom" | "tool_use" | "function_call" | "custom_tool_call")
+        };
+        let surplus = call.response.tool_calls.iter().filter(|call| !hosted(&call.kind)).count();
+        tally.same(place, "no more client calls than recorded", &true, &(surplus <= expected.len()));
+    }
+}
+
+/// Facts of upstream tests, as far as they are told in terms of the wire.
+fn upstream(place: &str, facts: &Value, exchange: &Exchange, call: &Call, tally: &mut Tally) {
+    let fetch = call.operation == Operation::FetchResponse;
+    let number = |value: &Value| value.as_u64();
+    let sources = [
+        (
+            &facts["usage_pydantic_ai"],
+            [
+                ("input_tokens", call.usage.input),
+                ("output_tokens", call.usage.output),
+                ("cache_read_tokens", call.usage.cache_read),
+                ("cache_write_tokens", call.usage.cache_write),
+            ],
+        ),
+        (
+            &facts["ddtrace_metrics"],
+            [
+                ("input_tokens", call.usage.input),
+                ("output_tokens", call.usage.output),
+                ("cache_read_input_tokens", call.usage.cache_read),
+                ("reasoning_output_tokens", call.usage.reasoning),
+            ],
+        ),
+        (
+            &facts["attributes"],
+            [
+                ("gen_ai.usage.input_tokens", call.usage.input),
+                ("gen_ai.usage.output_tokens", call.usage.output),
+                ("llm.token_count.prompt", call.usage.input),
+                ("llm.token_count.completion", call.usage.output),
+            ],
+        ),
+    ];
+    for (source, pairs) in sources {
+        for (key, found) in pairs {
+            if let Some(expected) = number(&source[key]).filter(|_| !fetch) {
+                tally.same(place, key, &Some(expected), &found);
+            }
+        }
+    }
+    let attributes = &facts["attributes"];
+    for (key, found) in
+        [("gen_ai.response.id", &call.response.id), ("gen_ai.request.model", &call.request.model)]
+    {
+        if let Some(expected) = text(&attributes[key]) {
+            tally.same(place, key, &Some(expected), found);
+        }
+    }
+    // Settings that the upstream client held but did not send are no facts of the wire.
+    let request = String::from_utf8_lossy(&exchange.request.1);
+    let sent = |key: &str| request.contains(&format!("\"{}\"", key.rsplit('.').next().unwrap_or_default()));
+    for (key, found) in [
+        ("gen_ai.request.temperature", call.request.temperature),
+        ("gen_ai.request.top_p", call.request.top_p),
+    ] {
+        if let Some(expected) = attributes[key].as_f64().filter(|_| sent(key)) {
+            tally.same(place, key, &Some(expected), &found);
+        }
+    }
+    for (key, found) in
+        [("gen_ai.request.max_tokens", call.request.max_tokens), ("gen_ai.request.seed", call.request.seed)]
+    {
+        if let Some(expected) = attributes[key].as_i64().filter(|_| sent(key)) {
+            tally.same(place, key, &Some(expected), &found);
+        }
+    }
+}
