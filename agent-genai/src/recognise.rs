@@ -308,10 +308,7 @@ pub(crate) fn agrees(api: Api, body: &Value) -> bool {
             let input = body.get("input").is_some_and(|input| input.is_string() || input.is_array());
             let reference =
                 has("prompt") || has("previous_response_id") || has("conversation") || has("instructions");
-            !has("messages")
-                && !has("jsonrpc")
-                && (input || reference)
-                && (has("model") || reference || input && !has("data"))
+            !has("messages") && !has("jsonrpc") && (reference || input && (has("model") || !has("data")))
         }
         Api::OpenAiEmbeddings => has("input") || has("inputs"),
         Api::AnthropicMessages => {

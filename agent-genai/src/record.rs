@@ -213,7 +213,6 @@ mod decimal_number {
     use serde::{Deserialize, Deserializer, Serializer};
     use serde_json::Number;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `with` passes a reference")]
     pub(super) fn serialize<S: Serializer>(
         value: &Option<Decimal>,
         serializer: S,

@@ -23,16 +23,6 @@ pub(crate) fn blob(content: &str, modality: &str, mime_type: Option<&str>) -> Pa
     }
 }
 
-/// The modality word of a media type: `image`, `video` and `audio` by the top-level type, else `document`.
-pub(crate) fn modality_of(mime_type: &str) -> &'static str {
-    match mime_type.split('/').next().unwrap_or_default() {
-        "image" => "image",
-        "video" => "video",
-        "audio" => "audio",
-        _ => "document",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +34,5 @@ mod tests {
             from_url("https://example.com/a.png", "image"),
             Part::Uri { modality: "image".into(), uri: "https://example.com/a.png".into(), mime_type: None }
         );
-        assert_eq!(modality_of("application/pdf"), "document");
     }
 }

@@ -125,11 +125,11 @@ fn add_reasoning(usage: &mut Usage, total: Option<u64>, dialect: Dialect) {
 pub(crate) fn settle(usage: &mut Usage) {
     let mut words: Vec<String> = Vec::new();
     let mut clamp = |name: &str, part: &mut Option<u64>, whole_name: &str, whole: Option<u64>| {
-        if let (Some(value), Some(whole)) = (*part, whole) {
-            if value > whole {
-                words.push(format!("{name} {value} > {whole_name} {whole}"));
-                *part = Some(whole);
-            }
+        if let (Some(value), Some(whole)) = (*part, whole)
+            && value > whole
+        {
+            words.push(format!("{name} {value} > {whole_name} {whole}"));
+            *part = Some(whole);
         }
     };
     let (input, output) = (usage.input, usage.output);

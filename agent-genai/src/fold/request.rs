@@ -103,16 +103,14 @@ impl Fold {
         let completeness = &mut self.call.completeness;
         completeness.body_capped |= skimmed.capped;
         let mut value = skimmed.value();
-        if skimmed.capped {
-            if let Some(value) = value.as_mut() {
-                skim::strip_marks(value);
-            }
+        if let (true, Some(value)) = (skimmed.capped, value.as_mut()) {
+            skim::strip_marks(value);
         }
         match skimmed.ending {
             Ending::Empty | Ending::Whole => {}
             Ending::Truncated if partial || self.request.broken => {}
             Ending::Truncated => {
-                super::note_undecodable(completeness, "request", Some("the JSON text ends inside a value"))
+                super::note_undecodable(completeness, "request", Some("the JSON text ends inside a value"));
             }
             Ending::Invalid(at) => {
                 super::note_undecodable(completeness, "request", Some(&format!("no JSON from byte {at} on")));

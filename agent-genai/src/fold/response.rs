@@ -145,10 +145,10 @@ impl Fold {
             return;
         };
         self.time_item(event, &value, at);
-        if self.admit(event, &value) {
-            if let Some(codec) = self.stand.codec.as_mut() {
-                codec.event(event, &value, &mut self.call);
-            }
+        if self.admit(event, &value)
+            && let Some(codec) = self.stand.codec.as_mut()
+        {
+            codec.event(event, &value, &mut self.call);
         }
     }
 
@@ -158,7 +158,7 @@ impl Fold {
         match kind {
             "ping" => return,
             "message_stop" | "response.completed" | "response.incomplete" | "response.failed" => {
-                self.response.done = true
+                self.response.done = true;
             }
             _ => {}
         }

@@ -8,15 +8,21 @@ use crate::load::Exchange;
 
 /// Facts checked, facts that agree, and the others in words.
 #[derive(Default)]
-pub struct Tally {
-    pub checked: usize,
-    pub agreed: usize,
-    pub disagreements: Vec<String>,
+pub(crate) struct Tally {
+    pub(crate) checked: usize,
+    pub(crate) agreed: usize,
+    pub(crate) disagreements: Vec<String>,
 }
 
 impl Tally {
     /// Counts one fact.
-    pub fn same<T: PartialEq + std::fmt::Debug>(&mut self, place: &str, fact: &str, expected: &T, found: &T) {
+    pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
+        &mut self,
+        place: &str,
+        fact: &str,
+        expected: &T,
+        found: &T,
+    ) {
         self.checked += 1;
         if expected == found {
             self.agreed += 1;
@@ -26,14 +32,14 @@ impl Tally {
     }
 
     /// Notes a fact that does not hold.
-    pub fn disagree(&mut self, place: &str, what: String) {
+    pub(crate) fn disagree(&mut self, place: &str, what: &str) {
         self.checked += 1;
         self.disagreements.push(format!("{place}: {what}"));
     }
 }
 
 /// Checks every fact. `bare` was decoded without content, `full` with it.
-pub fn check(place: &str, exchange: &Exchange, bare: &Call, full: &Call, tally: &mut Tally) {
+pub(crate) fn check(place: &str, exchange: &Exchange, bare: &Call, full: &Call, tally: &mut Tally) {
     let status = exchange.response.as_ref().map(|(head, _)| head.status);
     tally.same(place, "HTTP status", &status, &bare.http.status);
     if let Some(facts) = &exchange.body_facts {

@@ -7,21 +7,21 @@ use base64::Engine;
 use serde_json::Value;
 
 /// One recorded exchange.
-pub struct Exchange {
+pub(crate) struct Exchange {
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// Request head and body.
-    pub request: (RequestHead, Vec<u8>),
+    pub(crate) request: (RequestHead, Vec<u8>),
     /// Response head and body.
-    pub response: Option<(ResponseHead, Vec<u8>)>,
+    pub(crate) response: Option<(ResponseHead, Vec<u8>)>,
     /// Facts folded from the body by other means.
-    pub body_facts: Option<Value>,
+    pub(crate) body_facts: Option<Value>,
     /// Facts asserted by upstream tests.
-    pub upstream: Vec<Value>,
+    pub(crate) upstream: Vec<Value>,
 }
 
 /// Every exchange of a file.
-pub fn file(path: &Path) -> Vec<Exchange> {
+pub(crate) fn file(path: &Path) -> Vec<Exchange> {
     let text =
         std::fs::read_to_string(path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
     text.lines()

@@ -2,62 +2,29 @@
 //!
 //! The recordings are read from the folder named by `WIRESPAN_CORPUS`; without it the test says so and ends.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test")]
+
 mod facts;
 mod load;
+#[path = "../sink/mod.rs"]
+mod sink;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use agent_genai::{Call, Decoder, DecoderOptions};
-use agent_wire::{
-    Body, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, Nanos, RequestHead, ResponseHead, Role,
-    Sink, replay,
-};
+use agent_wire::{Limits, replay};
 use facts::Tally;
 use load::Exchange;
-
-/// One exchange into one fold.
-struct FoldSink<'a> {
-    decoder: &'a Decoder,
-    fold: Option<agent_genai::Fold>,
-    call: Option<Call>,
-}
-
-impl Sink for FoldSink<'_> {
-    fn request_head(&mut self, _: ExchangeId, head: RequestHead, at: Nanos) -> Interest {
-        self.fold = self.decoder.begin(&head, Role::Client, true, at);
-        if self.fold.is_some() { Interest::Full } else { Interest::Skip }
-    }
-    fn request_body(&mut self, _: ExchangeId, body: Body<'_>, at: Nanos) -> Interest {
-        self.fold.as_mut().map_or(Interest::Skip, |fold| fold.request_body(body, at))
-    }
-    fn request_end(&mut self, _: ExchangeId, end: MessageEnd) {
-        if let Some(fold) = self.fold.as_mut() {
-            fold.request_end(&end);
-        }
-    }
-    fn response_head(&mut self, _: ExchangeId, head: ResponseHead, at: Nanos) -> Interest {
-        self.fold.as_mut().map_or(Interest::Skip, |fold| fold.response_head(&head, at))
-    }
-    fn response_body(&mut self, _: ExchangeId, body: Body<'_>, at: Nanos) -> Interest {
-        self.fold.as_mut().map_or(Interest::Skip, |fold| fold.response_body(body, at))
-    }
-    fn response_end(&mut self, _: ExchangeId, end: MessageEnd) {
-        if let Some(fold) = self.fold.as_mut() {
-            fold.response_end(&end);
-        }
-    }
-    fn exchange_end(&mut self, _: ExchangeId, end: ExchangeEnd) {
-        self.call = self.fold.take().and_then(|fold| fold.finish(&end));
-    }
-}
+use sink::Calls;
 
 fn decode(exchange: &Exchange, content: bool) -> Option<Call> {
     let decoder = Decoder::new(DecoderOptions { content, ..DecoderOptions::default() });
-    let mut sink = FoldSink { decoder: &decoder, fold: None, call: None };
+    let mut sink = Calls::new(&decoder);
     let response = exchange.response.as_ref().map(|(head, body)| (head, body.as_slice()));
     replay((&exchange.request.0, &exchange.request.1), response, Limits::default(), &mut sink);
-    sink.call
+    assert!(sink.calls.len() <= 1, "one exchange is one call at most");
+    sink.calls.pop()
 }
 
 /// Embeddings of other shapes than OpenAI's; their codecs come with a later piece of work.
@@ -109,7 +76,7 @@ fn recorded_calls_give_the_recorded_facts() {
         for exchange in exchanges {
             let place = format!("{name} {}", exchange.id);
             let (Some(bare), Some(full)) = (decode(exchange, false), decode(exchange, true)) else {
-                tally.disagree(&place, "no call".to_owned());
+                tally.disagree(&place, "no call");
                 continue;
             };
             decoded += 1;

@@ -29,7 +29,7 @@ fn tool_calls(call: &Call) -> Vec<(Option<&str>, &str, Value)> {
         .collect()
 }
 
-fn delta(tool: Value) -> Value {
+fn delta(tool: &Value) -> Value {
     json!({"choices": [{"index": 0, "delta": {"tool_calls": [tool]}}]})
 }
 
@@ -52,10 +52,12 @@ fn deltas_join_by_choice() {
 #[test]
 fn tool_calls_in_fragments() {
     let call = stream(&[
-        delta(json!({"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": ""}})),
-        delta(json!({"index": 0, "function": {"arguments": "{\"x\""}})),
-        delta(json!({"index": 1, "id": "b", "function": {"name": "g", "arguments": "{}"}})),
-        delta(json!({"index": 0, "function": {"arguments": ":1}"}})),
+        delta(
+            &json!({"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}),
+        ),
+        delta(&json!({"index": 0, "function": {"arguments": "{\"x\""}})),
+        delta(&json!({"index": 1, "id": "b", "function": {"name": "g", "arguments": "{}"}})),
+        delta(&json!({"index": 0, "function": {"arguments": ":1}"}})),
     ]);
     assert_eq!(tool_calls(&call), [(Some("a"), "f", json!({"x": 1})), (Some("b"), "g", json!({}))]);
 }
@@ -63,8 +65,8 @@ fn tool_calls_in_fragments() {
 #[test]
 fn a_different_id_on_the_same_index_is_a_new_call() {
     let call = stream(&[
-        delta(json!({"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}})),
-        delta(json!({"index": 0, "id": "b", "function": {"name": "f", "arguments": "{}"}})),
+        delta(&json!({"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}})),
+        delta(&json!({"index": 0, "id": "b", "function": {"name": "f", "arguments": "{}"}})),
     ]);
     assert_eq!(tool_calls(&call), [(Some("a"), "f", json!({})), (Some("b"), "f", json!({}))]);
 }
@@ -72,15 +74,15 @@ fn a_different_id_on_the_same_index_is_a_new_call() {
 #[test]
 fn missing_indexes_and_repeated_ids_and_names() {
     let call = stream(&[
-        delta(json!({"id": "a", "function": {"name": "f", "arguments": "{\"x\":"}})),
-        delta(json!({"id": "a", "function": {"name": "f", "arguments": "1}"}})),
-        delta(json!({"id": "b", "function": {"name": "g", "arguments": "{"}})),
-        delta(json!({"function": {"arguments": "}"}})),
+        delta(&json!({"id": "a", "function": {"name": "f", "arguments": "{\"x\":"}})),
+        delta(&json!({"id": "a", "function": {"name": "f", "arguments": "1}"}})),
+        delta(&json!({"id": "b", "function": {"name": "g", "arguments": "{"}})),
+        delta(&json!({"function": {"arguments": "}"}})),
     ]);
     assert_eq!(tool_calls(&call), [(Some("a"), "f", json!({"x": 1})), (Some("b"), "g", json!({}))]);
     let named = stream(&[
-        delta(json!({"index": 0, "id": "a", "function": {"name": "get_"}})),
-        delta(json!({"index": 0, "function": {"name": "weather"}})),
+        delta(&json!({"index": 0, "id": "a", "function": {"name": "get_"}})),
+        delta(&json!({"index": 0, "function": {"name": "weather"}})),
     ]);
     assert_eq!(tool_calls(&named), [(Some("a"), "get_weather", Value::Null)]);
 }
@@ -155,7 +157,7 @@ fn without_content_only_facts_are_kept() {
         );
         codec.event(
             "",
-            &delta(json!({"index": 0, "id": "a", "function": {"name": "f", "arguments": "{\"secret\":1}"}})),
+            &delta(&json!({"index": 0, "id": "a", "function": {"name": "f", "arguments": "{\"secret\":1}"}})),
             call,
         );
         codec.event(
@@ -204,6 +206,7 @@ fn members_written_out_empty_are_no_calls() {
     assert_eq!(tool_calls(&call), [(Some("a"), "f", json!({}))]);
     assert_eq!(call.response.messages[0].parts.len(), 1);
     assert!(call.response.finish_reasons.is_empty() && call.response.id.is_none());
-    let streamed = stream(&[delta(json!({"index": 0, "id": "", "function": {"name": "", "arguments": ""}}))]);
+    let streamed =
+        stream(&[delta(&json!({"index": 0, "id": "", "function": {"name": "", "arguments": ""}}))]);
     assert!(streamed.response.tool_calls.is_empty());
 }
