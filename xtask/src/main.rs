@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod clients;
 mod demo;
+mod deploy;
 mod exec;
 mod fuzz;
 mod lint;
@@ -49,6 +50,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Make the embedded price snapshot and its test cases from the PyPI package genai-prices
     Prices(prices::Options),
+    /// Check what is below deploy/: manifests against the Kubernetes schemas, the systemd unit
+    Deploy,
 }
 
 fn main() -> Result<()> {
@@ -62,5 +65,6 @@ fn main() -> Result<()> {
         Task::Lint => lint::run(),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Prices(options) => prices::run(&options),
+        Task::Deploy => deploy::run(),
     }
 }
