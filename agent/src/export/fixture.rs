@@ -1,6 +1,10 @@
-//! A Record and a Call for the unit tests of this crate's export and metrics.
+//! A Record and a Call for the tests of export and metrics.
 
-use agent_genai::Record;
+use agent_genai::{
+    Call, Record,
+    call::{Api, CallError, ChunkGaps, Completeness, Http, Operation, Request, Response, Timing, Usage},
+};
+use agent_wire::Role;
 use serde_json::json;
 
 /// A chat call that cost something, with content and an event.
@@ -41,4 +45,29 @@ pub(crate) fn record() -> Record {
         "inferred": false
     }))
     .unwrap()
+}
+
+/// The call behind it: streamed, two seconds long, the first chunk after half a second.
+pub(crate) fn call(usage: Usage) -> Call {
+    let mut chunk_gaps = ChunkGaps { count: 3, sum: 0.3, max: 0.2, ..ChunkGaps::default() };
+    chunk_gaps.buckets[4] = 3;
+    Call {
+        api: Api::OpenAiChat,
+        operation: Operation::Chat,
+        provider: "openai".to_owned(),
+        role: Role::Client,
+        request: Request::default(),
+        response: Response::default(),
+        usage,
+        error: Some(CallError { kind: "429".to_owned(), message: String::new() }),
+        http: Http::default(),
+        timing: Timing {
+            start: 10_000_000_000,
+            first_chunk: Some(10_500_000_000),
+            end: 12_000_000_000,
+            chunk_gaps,
+            ..Timing::default()
+        },
+        completeness: Completeness::default(),
+    }
 }

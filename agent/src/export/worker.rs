@@ -9,7 +9,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
-    Destination, DestinationStats,
+    BatchLimits, Destination, DestinationStats, Signal,
     queue::{Batch, Item, Queue, Refused},
     retry::Backoff,
     stats::Counters,
@@ -30,7 +30,12 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(destination: Destination) -> Self {
-        let queue = Queue::new(destination.queue, destination.batch);
+        let batch = match destination.signal {
+            Signal::Traces => destination.batch,
+            // A report is a whole request already.
+            Signal::Metrics => BatchLimits { max_items: 1, delay: Duration::ZERO, ..destination.batch },
+        };
+        let queue = Queue::new(destination.queue, batch);
         Self { destination, queue, counters: Counters::default(), closing: watch::Sender::new(false) }
     }
 

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use agent_genai::{Call, Record, call::Usage};
+use agent_genai::{
+    Call, Record,
+    call::Usage,
+    semconv::{attribute, metric},
+};
 use serde_json::Value as Json;
 
 use super::{
@@ -13,19 +17,18 @@ use super::{
 
 /// Attributes of the span that the metrics carry. All have few values.
 const ATTRIBUTES: &[&str] = &[
-    "gen_ai.operation.name",
-    "gen_ai.provider.name",
-    "gen_ai.request.model",
-    "gen_ai.response.model",
-    "openai.response.service_tier",
-    "openai.response.system_fingerprint",
-    "server.address",
-    "server.port",
+    attribute::OPERATION_NAME,
+    attribute::PROVIDER_NAME,
+    attribute::REQUEST_MODEL,
+    attribute::RESPONSE_MODEL,
+    attribute::OPENAI_RESPONSE_SERVICE_TIER,
+    attribute::OPENAI_RESPONSE_SYSTEM_FINGERPRINT,
+    attribute::SERVER_ADDRESS,
+    attribute::SERVER_PORT,
 ];
 
-const ERROR_TYPE: &str = "error.type";
-const MODALITY: &str = "gen_ai.token.modality";
-const TOKEN_TYPE: &str = "gen_ai.token.type";
+const MODALITY: &str = metric::TOKEN_MODALITY;
+const TOKEN_TYPE: &str = metric::LEGACY_TOKEN_TYPE;
 
 /// Most characters of an attribute value: model names come from the wire.
 const MAX_VALUE: usize = 200;
@@ -54,7 +57,7 @@ impl Sets {
         };
         let plain: AttributeSet = ATTRIBUTES.iter().filter_map(take).collect();
         let mut with_error = plain.clone();
-        with_error.splice(0..0, take(&ERROR_TYPE));
+        with_error.splice(0..0, take(&attribute::ERROR_TYPE));
         Self { plain: Arc::new(plain), with_error: Arc::new(with_error) }
     }
 
@@ -67,7 +70,8 @@ impl Sets {
 
 /// Measures a call. What was not seen is not measured: no duration for an exchange whose start was missed.
 pub(super) fn measure(call: &Call, record: &Record, legacy: bool, sink: Sink<'_>) {
-    let operation = record.attributes.get("gen_ai.operation.name").and_then(Json::as_str).unwrap_or_default();
+    let operation =
+        record.attributes.get(attribute::OPERATION_NAME).and_then(Json::as_str).unwrap_or_default();
     let sets = Sets::new(record);
     let whole = !call.completeness.attached_mid_stream;
     let timing = &call.timing;

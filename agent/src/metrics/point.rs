@@ -99,7 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metrics::instrument::DURATION_BOUNDS;
+    use agent_genai::semconv::DURATION_BOUNDS;
 
     fn histogram() -> Value {
         Value::new(Aggregation::Histogram(&DURATION_BOUNDS))

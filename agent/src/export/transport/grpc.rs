@@ -89,8 +89,8 @@ impl Client {
             | Code::DataLoss => true,
             // Only a collector that says when may be asked again: else it means "never in this size".
             Code::ResourceExhausted => after.is_some(),
-            // The connection broke before the server could answer: tonic has no better code for that.
-            Code::Unknown => local,
+            // The connection or the stream broke: tonic has no better code for that than the ones a server may send too.
+            Code::Unknown | Code::Internal => local,
             _ => false,
         };
         if retryable { Outcome::Retryable { message, after } } else { Outcome::Permanent { message } }

@@ -1,40 +1,13 @@
 //! What calls become as metrics.
 
-use agent_genai::call::{
-    Api, CallError, ChunkGaps, Completeness, Http, Operation, Request, Response, Timing, Usage,
-};
-use agent_wire::Role;
+use agent_genai::call::Usage;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data, number_data_point::Value as Number};
 use serde_json::json;
 
 use super::*;
-use crate::export::fixture;
+use crate::export::fixture::{self, call};
 
 const SECOND: u64 = 1_000_000_000;
-
-fn call(usage: Usage) -> Call {
-    let mut chunk_gaps = ChunkGaps { count: 3, sum: 0.3, max: 0.2, ..ChunkGaps::default() };
-    chunk_gaps.buckets[4] = 3;
-    Call {
-        api: Api::OpenAiChat,
-        operation: Operation::Chat,
-        provider: "openai".to_owned(),
-        role: Role::Client,
-        request: Request::default(),
-        response: Response::default(),
-        usage,
-        error: Some(CallError { kind: "429".to_owned(), message: String::new() }),
-        http: Http::default(),
-        timing: Timing {
-            start: 10 * SECOND,
-            first_chunk: Some(10 * SECOND + SECOND / 2),
-            end: 12 * SECOND,
-            chunk_gaps,
-            ..Timing::default()
-        },
-        completeness: Completeness::default(),
-    }
-}
 
 fn aggregator(temporality: Temporality, max_series: usize, legacy: bool) -> Aggregator {
     let agent = Attributes::from([("service.name".to_owned(), json!("wirespan"))]);
