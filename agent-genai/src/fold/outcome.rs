@@ -25,6 +25,12 @@ impl Fold {
             && !ends_well
             && (cut || !self.response.done)
             && call.response.status.as_deref().is_none_or(is_open_status);
+        // An error told inside an item knows no status, the exchange does.
+        if let (Some(error), Some(status @ 400..)) = (call.error.as_mut(), call.http.status)
+            && error.kind == "_OTHER"
+        {
+            error.kind = status.to_string();
+        }
         if call.error.is_none() {
             call.error = match call.http.status {
                 Some(status) if status >= 400 => Some(error::own(&status.to_string(), "")),

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Fold;
 use super::stand::Standing;
 use crate::call::Api;
+use crate::codec::json;
 use crate::decoder::DecoderOptions;
 use crate::recognise;
 use crate::skim::{self, Ending, SkimLimits, Skimmer};
@@ -54,9 +55,11 @@ impl RequestBody {
     pub(super) fn is_foreign(&self) -> bool {
         let Some(skimmer) = self.skimmer.as_ref() else { return false };
         let keys = skimmer.root_keys();
+        let own = keys.iter().any(|key| recognise::is_own_key(key));
         skimmer.is_no_object()
+            || skimmer.has_ended() && !own
             || keys.iter().any(|key| recognise::is_foreign_key(key))
-            || skimmer.taken() > SNIFF && !keys.iter().any(|key| recognise::is_own_key(key))
+            || skimmer.taken() > SNIFF && !own
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -124,7 +127,9 @@ impl Fold {
         match (self.stand.standing, body) {
             (Standing::Settled, Some(body)) => self.read_request(&body),
             (Standing::Claimed, Some(body)) => {
-                if recognise::agrees(self.call.api, &body) {
+                // A request that a known provider will refuse for what it lacks is a failed call all the same.
+                let refused = || json::at(&body, &["model"]).is_some() && self.is_known_host();
+                if recognise::agrees(self.call.api, &body) || refused() {
                     self.stand.standing = Standing::Settled;
                     self.read_request(&body);
                 } else if unseen {

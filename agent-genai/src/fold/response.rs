@@ -9,8 +9,8 @@ use super::stand::Standing;
 use crate::call::{Api, Operation};
 use crate::codec::error;
 use crate::decoder::DecoderOptions;
-use crate::recognise;
 use crate::skim::{self, Ending, SkimLimits, Skimmer};
+use crate::{providers, recognise};
 
 /// An item longer than this is skimmed before it is parsed, when content is not kept.
 const BIG_ITEM: usize = 32 << 10;
@@ -135,8 +135,10 @@ impl Fold {
         let parsed = if skims { None } else { serde_json::from_slice::<Value>(text).ok() };
         let value = parsed.or_else(|| {
             let skimmed = Skimmer::skim(self.response.limits, text);
+            // A line of a body that only looked like a stream of items must not be completed into one.
+            let whole = skimmed.ending == Ending::Whole || truncated;
             self.call.completeness.body_capped |= skimmed.capped;
-            skimmed.value()
+            skimmed.value().filter(|_| whole)
         });
         let Some(value) = value.filter(|value| value.is_object() || value.is_array()) else {
             // Not an item: perhaps a body that only looked like a stream of them.
@@ -268,6 +270,12 @@ impl Fold {
         }
     }
 
+    /// Whether the host is a provider's, by the user's rules or the built-in table.
+    pub(super) fn is_known_host(&self) -> bool {
+        let host = self.call.http.server_address.as_deref();
+        host.is_some_and(|host| providers::of_host(&self.options.hosts, host, &self.call.http.path).is_some())
+    }
+
     /// Whether it was a call, now that nothing more comes.
     pub(super) fn decide(&mut self) -> bool {
         let failed = self.call.http.status.is_none_or(|status| status >= 400);
@@ -276,12 +284,8 @@ impl Fold {
             Standing::Rejected => false,
             // Nothing contradicts the path; the host must vouch for it.
             Standing::Claimed => {
-                let host = self.call.http.server_address.as_deref();
-                let known = host.and_then(|host| {
-                    crate::providers::of_host(&self.options.hosts, host, &self.call.http.path)
-                });
                 let fetch = self.call.operation == Operation::FetchResponse;
-                (failed || !fetch) && (known.is_some() || self.anthropic)
+                (failed || !fetch) && (self.is_known_host() || self.anthropic)
             }
             Standing::Open(candidate) => match candidate {
                 Some(candidate) if failed && candidate.suffices() => {

@@ -152,6 +152,12 @@ impl Skimmer {
         }
     }
 
+    /// Whether the value has ended, or what came is no JSON: nothing more changes.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.mode, Mode::Done | Mode::Failed)
+    }
+
     /// Bytes taken so far.
     #[must_use]
     pub fn taken(&self) -> u64 {

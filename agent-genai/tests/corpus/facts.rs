@@ -1,7 +1,7 @@
 //! Compares a call with the facts recorded beside its exchange.
 
 use agent_genai::Call;
-use agent_genai::call::{Api, Operation};
+use agent_genai::call::{Api, Operation, Part};
 use serde_json::Value;
 
 use crate::load::Exchange;
@@ -52,6 +52,7 @@ pub(crate) fn check(place: &str, exchange: &Exchange, bare: &Call, full: &Call, 
     }
     for facts in &exchange.upstream {
         upstream(place, facts, exchange, bare, tally);
+        content(place, facts, full, tally);
     }
 }
 
@@ -291,5 +292,34 @@ fn upstream(place: &str, facts: &Value, exchange: &Exchange, call: &Call, tally:
         if let Some(expected) = attributes[key].as_i64().filter(|_| sent(key)) {
             tally.same(place, key, &Some(expected), &found);
         }
+    }
+}
+
+/// What the answer said and asked for, with content kept.
+fn content(place: &str, facts: &Value, full: &Call, tally: &mut Tally) {
+    let parts = || full.response.messages.iter().flat_map(|message| &message.parts);
+    if let Some(expected) = text(&facts["text"]) {
+        let said: Vec<&str> = parts()
+            .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
+            .collect();
+        // Upstream cuts long texts, trims, and tells the pieces between tool calls apart.
+        let head: String = expected.chars().take(40).collect();
+        tally.same(place, &format!("text {head:?} in {said:?}"), &true, &said.concat().contains(head.trim()));
+    }
+    // Of a failed generation the upstream client makes a call of its own; the wire has none.
+    let calls = facts["tool_calls"].as_array().into_iter().flatten();
+    for call in calls.filter(|call| call["kind"] == "ToolCallPart" && full.error.is_none()) {
+        let arguments = match &call["args"] {
+            Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())),
+            other => other.clone(),
+        };
+        let same = |part: &Part| match part {
+            Part::ToolCall(found) => {
+                let argued = arguments.is_null() || found.arguments.as_ref() == Some(&arguments);
+                call["tool_name"] == found.name.as_str() && argued
+            }
+            _ => false,
+        };
+        tally.same(place, &format!("tool call {call}"), &true, &parts().any(same));
     }
 }
