@@ -124,6 +124,11 @@ fn attached_in_the_middle_of_a_response() {
     assert_eq!(feed.notes.response_body(0), b"known");
     clean_exchange_follows(&mut feed);
     // A request directly behind a body, without a line end.
+    // Several requests in the first piece.
+    let mut feed = Feed::new();
+    feed.request(format!("\"of a body\"}}{}{}", post("x"), post("z"))).response([ok("y"), ok("w")].concat());
+    assert_eq!((feed.notes.request_body(0), feed.notes.response_body(0)), (b"x".to_vec(), b"y".to_vec()));
+    assert_eq!((feed.notes.request_body(1), feed.notes.response_body(1)), (b"z".to_vec(), b"w".to_vec()));
     let mut feed = Feed::new();
     feed.request("\"of a body\"}POS").request(post("x").strip_prefix("POS").unwrap()).response(ok("y"));
     assert_eq!((feed.notes.request_body(0), feed.notes.response_body(0)), (b"x".to_vec(), b"y".to_vec()));

@@ -2,13 +2,16 @@
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
-use super::{Decode, Fault, Out, SCRATCH};
+use super::{Decode, Fault, Out, SCRATCH, after_end};
 
 /// A state with its tables, without the window.
 const STATE_BYTES: usize = 64 << 10;
 
 /// Largest window of RFC 7932 section 9.1.
 const MAX_WINDOW: u64 = 16 << 20;
+
+/// Input of one step.
+const STEP: usize = 512;
 
 /// A brotli stream.
 pub(super) struct Brotli {
@@ -28,8 +31,23 @@ impl Brotli {
 
 impl Decode for Brotli {
     fn write(&mut self, input: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+        // The library keeps to itself what it has decoded of a piece when it finds a fault in it: small pieces lose little.
+        input.chunks(STEP).try_for_each(|step| self.step(step, out))
+    }
+
+    fn complete(&self) -> bool {
+        self.ended
+    }
+
+    fn held_bytes(&self) -> usize {
+        STATE_BYTES + usize::try_from(self.made.min(MAX_WINDOW)).unwrap_or_default()
+    }
+}
+
+impl Brotli {
+    fn step(&mut self, input: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         if self.ended {
-            return if input.is_empty() { Ok(()) } else { Err(after_end(input.len())) };
+            return if input.is_empty() { Ok(()) } else { Err(after_end()) };
         }
         let mut scratch = [0; SCRATCH];
         let (mut left, mut taken) = (input.len(), 0);
@@ -58,22 +76,10 @@ impl Decode for Brotli {
                 }
                 BrotliResult::ResultSuccess => {
                     self.ended = true;
-                    return Err(after_end(left));
+                    return Err(after_end());
                 }
                 BrotliResult::ResultFailure => return Err(Fault::Broken("not a brotli stream".to_owned())),
             }
         }
     }
-
-    fn complete(&self) -> bool {
-        self.ended
-    }
-
-    fn held_bytes(&self) -> usize {
-        STATE_BYTES + usize::try_from(self.made.min(MAX_WINDOW)).unwrap_or_default()
-    }
-}
-
-fn after_end(bytes: usize) -> Fault {
-    Fault::Broken(format!("{bytes} bytes after the end of the stream"))
 }

@@ -2,7 +2,10 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{Decode, Fault, Out, SCRATCH};
+use super::{Decode, Fault, Out, after_end};
+
+/// Output of one step: as much as the window, so that nothing stays inside when the next byte is a fault.
+const SCRATCH: usize = 32 << 10;
 
 /// Window and tables of one inflate state.
 pub(super) const INFLATE_BYTES: usize = 44 << 10;
@@ -30,13 +33,13 @@ impl Decode for Deflate {
             self.ended = ended;
             let rest = input.get(taken..).unwrap_or_default();
             if ended && !rest.is_empty() {
-                return Err(Fault::Broken(format!("{} bytes after the end of the stream", rest.len())));
+                return Err(after_end());
             }
             return Ok(());
         }
         match input.len() {
             0 => Ok(()),
-            extra => Err(Fault::Broken(format!("{extra} bytes after the end of the stream"))),
+            _ => Err(after_end()),
         }
     }
 

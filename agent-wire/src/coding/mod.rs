@@ -30,12 +30,10 @@ pub(crate) enum Stop {
     )]
     TooMuch(u64),
     /// Bytes that the coding's specification does not allow.
-    #[error("content coding {coding:?} is broken after {at} coded bytes: {why}")]
+    #[error("content coding {coding:?} is broken: {why}")]
     Broken {
         /// Name of the coding.
         coding: &'static str,
-        /// Coded bytes of this stage taken before the piece in which the fault was noticed.
-        at: u64,
         /// What was wrong.
         why: String,
     },
@@ -66,6 +64,10 @@ impl From<Stop> for Fault {
     fn from(stop: Stop) -> Self {
         Self::Stop(stop)
     }
+}
+
+fn after_end() -> Fault {
+    Fault::Broken("there are bytes after the end of the stream".to_owned())
 }
 
 /// The decoder of one coding. `write` takes all of its input unless it fails.

@@ -14,7 +14,6 @@ const MAX_KEPT: usize = 4 << 10;
 pub(super) struct Stage {
     kind: Kind,
     phase: Phase,
-    taken: u64,
     produced: u64,
     limit: u64,
     /// Everything so far, as long as it is text and nothing has come out. Brotli and raw deflate have no magic number, but text fails in
@@ -30,7 +29,7 @@ enum Phase {
 
 impl Stage {
     pub(super) fn new(kind: Kind, limit: u64) -> Self {
-        Self { kind, phase: Phase::Detect(Vec::new()), taken: 0, produced: 0, limit, kept: None }
+        Self { kind, phase: Phase::Detect(Vec::new()), produced: 0, limit, kept: None }
     }
 
     pub(super) fn is_plain(&self) -> bool {
@@ -131,7 +130,7 @@ impl Stage {
             self.kept = None;
         }
         match result {
-            Ok(()) => self.taken += input.len() as u64,
+            Ok(()) => {}
             Err(Fault::Stop(stop)) => return Err(stop),
             Err(Fault::Broken(why)) => match self.kept.take() {
                 Some(kept) => return self.give_up_coding(&kept, out),
@@ -148,7 +147,7 @@ impl Stage {
     }
 
     fn broken(&self, why: String) -> Stop {
-        Stop::Broken { coding: self.kind.name(), at: self.taken, why }
+        Stop::Broken { coding: self.kind.name(), why }
     }
 }
 

@@ -121,12 +121,18 @@ impl Chunked {
     }
 
     fn trailer_section<'a>(&mut self, input: &'a [u8], mut taken: usize) -> (usize, Found<'a>) {
-        while let Some(end) = memchr::memchr(b'\n', input.get(taken..).unwrap_or_default()) {
-            let line = input.get(taken..=taken + end).unwrap_or_default();
+        loop {
+            let rest = input.get(taken..).unwrap_or_default();
+            let end = memchr::memchr(b'\n', rest);
+            let line = rest.get(..end.map_or(rest.len(), |end| end + 1)).unwrap_or_default();
+            let room = self.max_trailers.saturating_sub(self.trailers.len());
+            if line.len() > room {
+                return (taken + room, Found::Broken);
+            }
             taken += line.len();
             self.trailers.extend_from_slice(line);
-            if self.trailers.len() > self.max_trailers {
-                return (taken, Found::Broken);
+            if end.is_none() {
+                return (taken, Found::Nothing);
             }
             if blank_line_ends(&self.trailers) {
                 let section = std::mem::take(&mut self.trailers);
@@ -134,10 +140,6 @@ impl Chunked {
                 return (taken, Found::End(parse_trailers(&section).unwrap_or_default()));
             }
         }
-        let rest = input.get(taken..).unwrap_or_default();
-        self.trailers.extend_from_slice(rest.get(..=self.max_trailers).unwrap_or(rest));
-        let found = if self.trailers.len() > self.max_trailers { Found::Broken } else { Found::Nothing };
-        (input.len(), found)
     }
 }
 

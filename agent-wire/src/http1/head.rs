@@ -39,7 +39,8 @@ pub(crate) enum Collected<'a> {
     More,
     /// A whole head, and how many bytes of the input belong to it or precede it.
     Head(Cow<'a, [u8]>, usize),
-    /// This is no head, or a too long one. The bytes are what was collected, of which the last so many were of this input.
+    /// This is no head, or a too long one: what was collected of it, and how many bytes of the input belong to that or precede it. They
+    /// may be none.
     NoHead(Vec<u8>, usize),
 }
 
@@ -71,13 +72,15 @@ impl HeadBuffer {
             return Collected::More;
         }
         self.started.get_or_insert(at);
-        let plausible = self.start.check(input, side);
-        let end = if plausible { self.end.find(input) } else { None };
+        if !self.start.check(input, side) {
+            return Collected::NoHead(std::mem::take(&mut self.buffer), blank);
+        }
+        let end = self.end.find(input);
         let length = end.unwrap_or(input.len());
-        if !plausible || self.buffer.len() + length > max {
-            let keep = length.min(max.saturating_sub(self.buffer.len()).max(1));
-            self.buffer.extend(input.iter().take(keep));
-            return Collected::NoHead(std::mem::take(&mut self.buffer), blank + keep);
+        let room = max.saturating_sub(self.buffer.len());
+        if length > room {
+            self.buffer.extend(input.iter().take(room));
+            return Collected::NoHead(std::mem::take(&mut self.buffer), blank + room);
         }
         let head = input.get(..length).unwrap_or_default();
         match end {
