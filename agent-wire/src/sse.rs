@@ -170,8 +170,8 @@ impl SseDecoder {
                     *direct = Some(value);
                 }
             }
-            b"event" => self.event = field(value),
-            b"id" if !within_field(value).contains(&0) => self.id = field(value),
+            b"event" => set(&mut self.event, value),
+            b"id" if !within_field(value).contains(&0) => set(&mut self.id, value),
             // `retry` concerns only clients that reconnect; other names and comments are ignored.
             _ => {}
         }
@@ -203,8 +203,9 @@ fn within_field(value: &[u8]) -> &[u8] {
     value.get(..MAX_FIELD).unwrap_or(value)
 }
 
-fn field(value: &[u8]) -> String {
-    String::from_utf8_lossy(within_field(value)).into_owned()
+fn set(field: &mut String, value: &[u8]) {
+    field.clear();
+    field.push_str(&String::from_utf8_lossy(within_field(value)));
 }
 
 #[cfg(test)]
