@@ -1,10 +1,6 @@
 //! Embeds the compiled kernel programs. They are built by `cargo xtask build`, because they need a toolchain of their own.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a build script talks to cargo on stdout and to people on stderr"
-)]
+#![expect(clippy::print_stderr, reason = "a build script talks to people on stderr")]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};

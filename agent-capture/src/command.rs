@@ -60,7 +60,7 @@ fn interpreter(script: &Path) -> Option<OsString> {
     let mut start = Vec::new();
     File::open(script).ok()?.take(512).read_to_end(&mut start).ok()?;
     let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let program = OsStr::from_bytes(words.next()?);
     if Path::new(program).file_name() != Some(OsStr::new("env")) {
         return Some(program.to_owned());

@@ -2,11 +2,16 @@
 //!
 //! Layouts: System V ABI, ELF-64 object file format.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 /// Most bytes read of one table.
-const MAX_TABLE: u64 = 128 << 20;
+const MAX_TABLE: u64 = 256 << 20;
+/// Bytes of a table held at once.
+const PIECE: u64 = 192 << 10;
+/// Size of an entry of a table of symbols.
+const SYMBOL: usize = 24;
 const EM_X86_64: u16 = 62;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
@@ -40,12 +45,11 @@ pub(crate) enum SymbolTable {
     Full,
 }
 
-/// A function symbol.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Symbol {
-    pub(crate) name: String,
+/// Where a function is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Extent {
     pub(crate) address: u64,
-    /// 0: unknown.
+    /// In bytes. 0: unknown.
     pub(crate) size: u64,
 }
 
@@ -107,32 +111,42 @@ impl<'a> Elf<'a> {
         Ok(Self { file, segments, sections })
     }
 
-    /// Calls `each` with every defined function of a table.
-    pub(crate) fn functions(
-        &self,
-        which: SymbolTable,
-        mut each: impl FnMut(&[u8], u64, u64),
-    ) -> Result<(), ElfError> {
+    /// The sections of a table of symbols and of its names.
+    fn symbol_sections(&self, which: SymbolTable) -> Result<Option<(&Section, &Section)>, ElfError> {
         let kind = match which {
             SymbolTable::Dynamic => SHT_DYNSYM,
             SymbolTable::Full => SHT_SYMTAB,
         };
-        let Some(section) = self.sections.iter().find(|section| section.kind == kind) else { return Ok(()) };
+        let Some(section) = self.sections.iter().find(|section| section.kind == kind) else {
+            return Ok(None);
+        };
         let names = usize::try_from(section.link).ok().and_then(|link| self.sections.get(link));
-        let Some(names) = names else { return Err(ElfError::Table("symbol names")) };
-        let symbols = read_at(self.file, section.offset, section.size, "symbols")?;
-        let names = read_at(self.file, names.offset, names.size, "symbol names")?;
-        for symbol in symbols.chunks_exact(24) {
-            let fields =
-                (u32_at(symbol, 0), symbol.get(4), u16_at(symbol, 6), u64_at(symbol, 8), u64_at(symbol, 16));
-            let (Some(name), Some(info), Some(section), Some(address), Some(size)) = fields else { continue };
-            if info & 0xf != STT_FUNC || section == 0 || address == 0 {
-                continue;
-            }
-            let name = usize::try_from(name).ok().and_then(|name| names.get(name..)).unwrap_or_default();
-            each(name, address, size);
+        names.map(|names| Some((section, names))).ok_or(ElfError::Table("symbol names"))
+    }
+
+    /// The defined functions of a table that have one of these names, with the index of the name.
+    ///
+    /// Neither table is held as a whole: the names are searched for first, then the symbols for those that point to them.
+    pub(crate) fn named(&self, which: SymbolTable, names: &[&str]) -> Result<Vec<(usize, Extent)>, ElfError> {
+        let Some((symbols, texts)) = self.symbol_sections(which)? else { return Ok(Vec::new()) };
+        let places = name_places(self.file, texts, names)?;
+        let mut found = Vec::new();
+        if !places.is_empty() {
+            each_function(self.file, symbols, |name, extent| {
+                if let Some(index) = places.get(&name) {
+                    found.push((*index, extent));
+                }
+            })?;
         }
-        Ok(())
+        Ok(found)
+    }
+
+    /// Calls `each` with every defined function of a table.
+    pub(crate) fn functions(&self, which: SymbolTable, mut each: impl FnMut(Extent)) -> Result<(), ElfError> {
+        match self.symbol_sections(which)? {
+            Some((symbols, _)) => each_function(self.file, symbols, |_, extent| each(extent)),
+            None => Ok(()),
+        }
     }
 
     /// Offset in the file of an address in an executable segment.
@@ -191,6 +205,65 @@ impl Segment {
 pub(crate) fn terminated(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+/// Calls `each` with pieces of a section that overlap by `overlap` bytes, and the offset of each in the section.
+fn pieces(
+    file: &File,
+    section: &Section,
+    overlap: u64,
+    what: &'static str,
+    mut each: impl FnMut(u64, &[u8]),
+) -> Result<(), ElfError> {
+    if section.size > MAX_TABLE {
+        return Err(ElfError::Table(what));
+    }
+    let mut at = 0;
+    while at < section.size {
+        let length = PIECE.min(section.size - at);
+        let offset = section.offset.checked_add(at).ok_or(ElfError::Table(what))?;
+        each(at, &read_at(file, offset, length, what)?);
+        if at + length >= section.size {
+            break;
+        }
+        at += length - overlap;
+    }
+    Ok(())
+}
+
+/// Where in a table of names each of `names` stands. A name may be the end of a longer one: linkers share them. A versioned name is
+/// written NAME@VERSION.
+fn name_places(file: &File, texts: &Section, names: &[&str]) -> Result<HashMap<u32, usize>, ElfError> {
+    const LONGEST: u64 = 64;
+    let mut places = HashMap::new();
+    for (index, name) in names.iter().enumerate() {
+        let finder = memchr::memmem::Finder::new(name);
+        pieces(file, texts, LONGEST, "symbol names", |offset, piece| {
+            for at in finder.find_iter(piece) {
+                let ends = matches!(piece.get(at + name.len()), Some(0 | b'@'));
+                if let (true, Ok(place)) = (ends, u32::try_from(offset + at as u64)) {
+                    places.insert(place, index);
+                }
+            }
+        })?;
+    }
+    Ok(places)
+}
+
+/// Calls `each` with the name's place and the extent of every defined function.
+fn each_function(file: &File, symbols: &Section, mut each: impl FnMut(u32, Extent)) -> Result<(), ElfError> {
+    // Pieces are whole numbers of entries.
+    const { assert!(PIECE.is_multiple_of(SYMBOL as u64)) };
+    pieces(file, symbols, 0, "symbols", |_, piece| {
+        for symbol in piece.chunks_exact(SYMBOL) {
+            let fields =
+                (u32_at(symbol, 0), symbol.get(4), u16_at(symbol, 6), u64_at(symbol, 8), u64_at(symbol, 16));
+            let (Some(name), Some(info), Some(section), Some(address), Some(size)) = fields else { continue };
+            if info & 0xf == STT_FUNC && section != 0 && address != 0 {
+                each(name, Extent { address, size });
+            }
+        }
+    })
 }
 
 fn read_at(file: &File, offset: u64, size: u64, what: &'static str) -> Result<Vec<u8>, ElfError> {

@@ -262,13 +262,12 @@ fn load_error(error: &EbpfError) -> CaptureError {
     if let Some(refused) = refused(error) {
         return refused;
     }
-    if let EbpfError::MapError(MapError::CreateError { name, io_error }) = error {
-        if ["DATA", "CONTROL"].contains(&name.as_str()) && io_error.raw_os_error() == Some(libc::EINVAL) {
-            return CaptureError::Kernel {
-                feature: "BPF ring buffer",
-                detail: format!("creating the map {name} failed: {io_error}"),
-            };
-        }
+    if let EbpfError::MapError(MapError::CreateError { name, io_error }) = error
+        && ["DATA", "CONTROL"].contains(&name.as_str())
+        && io_error.raw_os_error() == Some(libc::EINVAL)
+    {
+        let detail = format!("creating the map {name} failed: {io_error}");
+        return CaptureError::Kernel { feature: "BPF ring buffer", detail };
     }
     CaptureError::Program { program: "object".to_owned(), detail: chain(error) }
 }

@@ -92,7 +92,7 @@ mod tests {
 
     fn cache(entries: &[(&str, &str)]) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
-        bytes.extend((entries.len() as u32).to_le_bytes());
+        bytes.extend(u32::try_from(entries.len()).unwrap().to_le_bytes());
         bytes.resize(48, 0);
         let mut strings = Vec::new();
         let base = 48 + 24 * entries.len();
@@ -102,8 +102,8 @@ mod tests {
             let path_at = base + strings.len();
             strings.extend([path.as_bytes(), b"\0"].concat());
             bytes.extend(1u32.to_le_bytes());
-            bytes.extend((name_at as u32).to_le_bytes());
-            bytes.extend((path_at as u32).to_le_bytes());
+            bytes.extend(u32::try_from(name_at).unwrap().to_le_bytes());
+            bytes.extend(u32::try_from(path_at).unwrap().to_le_bytes());
             bytes.extend([0; 12]);
         }
         bytes.extend(strings);

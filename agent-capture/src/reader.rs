@@ -119,7 +119,7 @@ impl Reader {
             match message {
                 // Nothing of it can have come before.
                 Message::Process { info, .. } if !self.table.knows(info.pid) => {
-                    self.introduce(info, &mut counted)
+                    self.introduce(info, &mut counted);
                 }
                 message => self.pending.push_back(message),
             }

@@ -141,7 +141,8 @@ mod tests {
         let mut bytes = vec![0; HEADER_BYTES + capacity];
         bytes[offset_of!(RecordHeader, kind)] = RecordKind::Chunk as u8;
         bytes[offset_of!(RecordHeader, direction)] = INGRESS;
-        bytes[offset_of!(RecordHeader, length)..][..4].copy_from_slice(&(payload.len() as u32).to_ne_bytes());
+        bytes[offset_of!(RecordHeader, length)..][..4]
+            .copy_from_slice(&u32::try_from(payload.len()).unwrap().to_ne_bytes());
         bytes[offset_of!(RecordHeader, tgid)..][..4].copy_from_slice(&7u32.to_ne_bytes());
         bytes[offset_of!(RecordHeader, handle)..][..8].copy_from_slice(&0xabcdu64.to_ne_bytes());
         bytes[offset_of!(RecordHeader, generation)..][..8].copy_from_slice(&11u64.to_ne_bytes());

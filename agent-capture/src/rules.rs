@@ -76,15 +76,13 @@ impl Rules {
         let everyone: Vec<_> = procfs::pids().into_iter().filter_map(procfs::info).collect();
         let mut chosen: HashSet<u32> =
             everyone.iter().filter(|info| self.matches(info)).map(|info| info.pid).collect();
-        while self.scope.follow_children {
-            let before = chosen.len();
+        let mut before = 0;
+        while self.scope.follow_children && chosen.len() > before {
+            before = chosen.len();
             let children =
                 everyone.iter().filter(|info| info.pid != self.own_pid && chosen.contains(&info.parent_pid));
             let children: Vec<_> = children.map(|info| info.pid).collect();
             chosen.extend(children);
-            if chosen.len() == before {
-                break;
-            }
         }
         // Kernel threads have no executable.
         let in_scope = everyone.into_iter().filter(|info| chosen.contains(&info.pid));

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use crate::elf::{Elf, ElfError, Symbol, SymbolTable, terminated};
+use crate::elf::{Elf, ElfError, Extent, SymbolTable};
 use crate::functions::{FUNCTIONS, Function};
 use crate::x86::{self, Scan};
 
@@ -39,48 +39,40 @@ pub(crate) fn find(file: &File) -> Result<Option<Findings>, ElfError> {
     Ok(None)
 }
 
-fn symbols(elf: &Elf<'_>, table: SymbolTable) -> Result<Vec<(Function, Symbol)>, ElfError> {
-    let mut known: Vec<(Function, Symbol)> = Vec::new();
-    elf.functions(table, |name, address, size| {
-        if !name.starts_with(b"SSL_") {
-            return;
+fn symbols(elf: &Elf<'_>, table: SymbolTable) -> Result<Vec<(Function, Extent)>, ElfError> {
+    let mut known: Vec<(Function, Extent)> = Vec::new();
+    for (index, extent) in elf.named(table, &FUNCTIONS.map(|function| function.symbol))? {
+        let Some(function) = FUNCTIONS.get(index) else { continue };
+        // One function under several versions of its name is one.
+        if !known.iter().any(|(_, other)| other.address == extent.address) {
+            known.push((*function, extent));
         }
-        let name = terminated(name);
-        // A versioned symbol is written NAME@VERSION in the full table.
-        let plain = name.split('@').next().unwrap_or_default();
-        let function = FUNCTIONS.into_iter().find(|function| function.symbol == plain);
-        if let Some(function) = function
-            && !known.iter().any(|(_, symbol)| symbol.address == address)
-        {
-            known.push((function, Symbol { name, address, size }));
-        }
-    })?;
+    }
     Ok(known)
 }
 
-/// Start of every function, with its size: for functions without a size, and for tail calls.
-fn extents(elf: &Elf<'_>) -> Result<Vec<(u64, u64)>, ElfError> {
+/// Every function, by address: for functions without a size, and for tail calls.
+fn extents(elf: &Elf<'_>) -> Result<Vec<Extent>, ElfError> {
     let mut extents = Vec::new();
     for table in [SymbolTable::Dynamic, SymbolTable::Full] {
-        elf.functions(table, |_, address, size| extents.push((address, size)))?;
+        elf.functions(table, |extent| extents.push(extent))?;
     }
     extents.sort_unstable();
     Ok(extents)
 }
 
 /// The size of the function that begins at `address`: its symbol's, else up to the next symbol.
-fn size_at(extents: &[(u64, u64)], address: u64) -> Option<u64> {
-    let from = extents.partition_point(|(start, _)| *start < address);
+fn size_at(extents: &[Extent], address: u64) -> Option<u64> {
+    let from = extents.partition_point(|extent| extent.address < address);
     let here = extents.get(from..)?;
-    let own = here.iter().take_while(|(start, _)| *start == address);
-    if let Some((_, size)) = own.clone().max_by_key(|(_, size)| *size).filter(|(_, size)| *size > 0) {
-        return Some(*size);
+    let size = here.iter().take_while(|extent| extent.address == address).map(|extent| extent.size).max()?;
+    if size > 0 {
+        return Some(size);
     }
-    own.clone().next()?;
-    here.iter().find(|(start, _)| *start > address).map(|(start, _)| start - address)
+    here.iter().find(|extent| extent.address > address).map(|extent| extent.address - address)
 }
 
-fn findings(elf: &Elf<'_>, known: &[(Function, Symbol)]) -> Findings {
+fn findings(elf: &Elf<'_>, known: &[(Function, Extent)]) -> Findings {
     let mut finder = Finder { elf, extents: None };
     let mut findings = Findings::default();
     for (function, symbol) in known {
@@ -94,15 +86,15 @@ fn findings(elf: &Elf<'_>, known: &[(Function, Symbol)]) -> Findings {
 
 struct Finder<'a> {
     elf: &'a Elf<'a>,
-    extents: Option<Vec<(u64, u64)>>,
+    extents: Option<Vec<Extent>>,
 }
 
 impl Finder<'_> {
     fn site(
         &mut self,
         function: Function,
-        symbol: &Symbol,
-        known: &[(Function, Symbol)],
+        symbol: &Extent,
+        known: &[(Function, Extent)],
     ) -> Result<Site, String> {
         let scan = self.scan(symbol.address, symbol.size)?;
         let elf = self.elf;
@@ -129,7 +121,7 @@ impl Finder<'_> {
         &mut self,
         mut targets: Vec<u64>,
         returns: &mut Vec<u64>,
-        known: &[(Function, Symbol)],
+        known: &[(Function, Extent)],
     ) -> bool {
         let mut covered = false;
         let mut seen = Vec::new();
@@ -167,5 +159,148 @@ impl Finder<'_> {
             unread => unread.insert(extents(self.elf).map_err(|error| error.to_string())?),
         };
         size_at(extents, address).ok_or_else(|| format!("the end of the function at {address:#x} is unknown"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Two RETs and a jump table; a tail call to a function that is probed; one to a function that is not; a function without an end of its
+    /// own; one that never returns; and two that are only entered.
+    const SOURCE: &str = r#"
+        int SSL_read(void *s, void *b, int n) { switch (n) { case 1: return 7; case 2: return *(int *)b; case 3: return 9; case 4: return 11;
+            case 5: return *(int *)s; case 6: return 2; default: return n > 100 ? *(char *)b : -1; } }
+        __attribute__((noinline)) int SSL_write_ex2(void *s, const void *b, unsigned long n, unsigned long f, unsigned long *w) {
+            __asm__ volatile("" ::: "memory"); *w = n; return f == 0; }
+        int SSL_write_ex(void *s, const void *b, unsigned long n, unsigned long *w) { return SSL_write_ex2(s, b, n, 0, w); }
+        __attribute__((noinline)) static int inner(void *s, const void *b, int n) { __asm__ volatile("" ::: "memory"); return n; }
+        int SSL_write(void *s, const void *b, int n) { return inner(s, b, n); }
+        int SSL_read_ex(void *s, void *b, unsigned long n, unsigned long *r) { for (;;) __asm__ volatile("pause"); }
+        int SSL_shutdown(void *s) { for (;;) __asm__ volatile("pause"); }
+        void SSL_free(void *s) {}
+        int SSL_read_early_data(void *s) { return 0; }
+    "#;
+
+    /// OpenSSL is linked like this: calls between its functions do not go through the linkage table.
+    const LINKED: [&str; 1] = ["-Wl,-Bsymbolic"];
+
+    fn compile(directory: &Path, name: &str, source: &str, options: &[&str]) -> Option<PathBuf> {
+        let (input, output) = (directory.join("source.c"), directory.join(name));
+        std::fs::write(&input, source).unwrap();
+        let made = Command::new("cc")
+            .args(["-O2", "-fPIC", "-shared", "-o"])
+            .args([&output, &input])
+            .args(options)
+            .status();
+        if !made.is_ok_and(|status| status.success()) {
+            println!("skipped: no C compiler");
+            return None;
+        }
+        Some(output)
+    }
+
+    fn found(path: &Path) -> Findings {
+        find(&File::open(path).unwrap()).unwrap().unwrap()
+    }
+
+    fn site<'a>(findings: &'a Findings, symbol: &str) -> &'a Site {
+        findings.sites.iter().find(|site| site.function.symbol == symbol).unwrap()
+    }
+
+    /// Every offset of a RET must hold one of its opcodes.
+    fn are_returns(path: &Path, offsets: &[u64]) -> bool {
+        let bytes = std::fs::read(path).unwrap();
+        offsets.iter().all(|offset| matches!(bytes[usize::try_from(*offset).unwrap()], 0xc3 | 0xc2 | 0xf3))
+    }
+
+    #[test]
+    fn entries_and_returns_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let Some(path) = compile(directory.path(), "whole.so", SOURCE, &LINKED) else { return };
+        let findings = found(&path);
+        assert!(site(&findings, "SSL_read").returns.len() > 1, "{findings:?}");
+        assert!(findings.sites.iter().all(|site| are_returns(&path, &site.returns)));
+        assert!(site(&findings, "SSL_free").returns.is_empty());
+        assert!(site(&findings, "SSL_shutdown").returns.is_empty());
+        assert!(
+            findings.problems.iter().any(|problem| problem.starts_with("SSL_read_ex: no RET")),
+            "{findings:?}"
+        );
+        assert_eq!(findings.problems.len(), 1);
+        assert_eq!(findings.sites.len(), 6);
+    }
+
+    #[test]
+    fn tail_calls_are_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let Some(path) = compile(directory.path(), "whole.so", SOURCE, &LINKED) else {
+            return;
+        };
+        let findings = found(&path);
+        // Its RET is that of the function behind the jump, known by the full table of symbols.
+        let write = site(&findings, "SSL_write");
+        assert!(!write.returns.is_empty() && are_returns(&path, &write.returns), "{findings:?}");
+    }
+
+    #[test]
+    fn a_stripped_library_is_as_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let (Some(whole), Some(stripped)) = (
+            compile(directory.path(), "whole.so", SOURCE, &[]),
+            compile(directory.path(), "stripped.so", SOURCE, &["-s"]),
+        ) else {
+            return;
+        };
+        assert_eq!(
+            site(&found(&whole), "SSL_read").returns.len(),
+            site(&found(&stripped), "SSL_read").returns.len()
+        );
+    }
+
+    #[test]
+    fn a_file_without_the_functions_is_none_of_ours() {
+        let directory = tempfile::tempdir().unwrap();
+        let Some(path) = compile(directory.path(), "plain.so", "int SSL_free(void *s) { return 0; }", &[])
+        else {
+            return;
+        };
+        assert_eq!(find(&File::open(path).unwrap()).unwrap(), None);
+        assert!(matches!(find(&File::open("/proc/self/stat").unwrap()), Err(ElfError::Foreign)));
+    }
+
+    #[test]
+    fn no_damage_makes_it_panic_or_probe_what_is_no_ret() {
+        let directory = tempfile::tempdir().unwrap();
+        let Some(path) = compile(directory.path(), "whole.so", SOURCE, &[]) else { return };
+        let whole = std::fs::read(&path).unwrap();
+        let damaged = directory.path().join("damaged.so");
+        proptest!(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }, |(
+            length in 0..=whole.len(),
+            changes in proptest::collection::vec((0usize..4096, any::<u8>()), 0..8),
+            near_end in any::<bool>(),
+        )| {
+            let mut bytes = whole[..if near_end { whole.len() } else { length }].to_vec();
+            let count = bytes.len();
+            for (place, value) in changes {
+                // Headers are at both ends of the file.
+                let place = if near_end { count.saturating_sub(1 + place) } else { place };
+                if let Some(byte) = bytes.get_mut(place) {
+                    *byte = value;
+                }
+            }
+            std::fs::write(&damaged, &bytes).unwrap();
+            if let Ok(Some(findings)) = find(&File::open(&damaged).unwrap()) {
+                for site in &findings.sites {
+                    prop_assert!(site.returns.iter().all(|offset| *offset < count as u64));
+                    prop_assert!(are_returns(&damaged, &site.returns));
+                }
+            }
+        });
     }
 }
