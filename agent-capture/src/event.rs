@@ -76,7 +76,8 @@ impl ProcessInfo {
 /// Something that the capture saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaptureEvent {
-    /// A process in scope appeared (found at exec, at fork, or by the scan at start). Comes before its first chunk.
+    /// A process in scope appeared (found at exec, at fork, or by the scan at start). Comes before its first chunk, and again, after the ends
+    /// of its connections, when the process runs a new program.
     Process(Box<ProcessInfo>),
     /// Plaintext.
     Chunk(StreamChunk),
@@ -98,7 +99,7 @@ pub enum CaptureEvent {
         /// Kernel time.
         ktime: u64,
     },
-    /// The process ended; its connections are over.
+    /// The process ended, or was taken out of scope. The ends of its connections came before.
     Exited {
         /// Process id.
         pid: u32,

@@ -8,6 +8,7 @@ usage: client.py PORT STEP...
     raw:N          reads exactly N bytes
     wait           waits for a line on standard input
     fork           forks; the child goes on with a connection of its own and the parent waits for it
+    threads:N      first only: N threads, each with a connection of its own, do the rest
     loop           GET /echo for ever
     say:TEXT       prints TEXT
 """
@@ -17,6 +18,7 @@ import re
 import socket
 import ssl
 import sys
+import threading
 
 
 class Client:
@@ -74,6 +76,18 @@ class Client:
             raise SystemExit(f"no step {name}")
 
 
-client = Client(int(sys.argv[1]))
-for argument in sys.argv[2:]:
-    client.step(*(argument.split(":", 1) + [""])[:2])
+def run(port, steps):
+    client = Client(port)
+    for step in steps:
+        client.step(*(step.split(":", 1) + [""])[:2])
+
+
+port, steps = int(sys.argv[1]), sys.argv[2:]
+if steps[0].startswith("threads:"):
+    threads = [threading.Thread(target=run, args=(port, steps[1:])) for _ in range(int(steps[0].split(":")[1]))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+else:
+    run(port, steps)

@@ -121,6 +121,55 @@ fn an_executable_brings_processes_into_scope_and_its_libraries_are_found_as_they
 }
 
 #[test]
+fn a_control_group_brings_processes_into_scope() {
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+    let Some(mount) =
+        mounts.lines().find(|line| line.contains(" cgroup2 ")).and_then(|line| line.split(' ').nth(1))
+    else {
+        println!("skipped: control group version 2 is not mounted");
+        return;
+    };
+    let parent = std::path::Path::new(mount).join(format!("wirespan-test-{}", std::process::id()));
+    let group = parent.join("inner");
+    if let Err(error) = std::fs::create_dir_all(&group) {
+        println!("skipped: no control group can be made: {error}");
+        return;
+    }
+    let scope = Scope { cgroups: vec![parent.clone()], ..Scope::default() };
+    let session = Session::start(&CaptureConfig { scope, ..CaptureConfig::default() });
+    if let Some(mut session) = session {
+        session.capture.prepare_libraries().unwrap();
+        let server = Server::start();
+        // One that moves into a group below the one in scope, and one that stays out.
+        let url = server.url("/echo");
+        let enter = format!("echo $$ > {}/cgroup.procs && exec curl -sk --http1.1 {url}", group.display());
+        for script in [enter, format!("exec curl -sk --http1.1 {url}")] {
+            assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+        }
+        session.drain();
+        assert_eq!(Stream::whole(&session.collected.only().egress), server.kept(0).0);
+    }
+    std::fs::remove_dir(&group).unwrap();
+    std::fs::remove_dir(&parent).unwrap();
+}
+
+#[test]
+fn a_new_program_in_the_same_process_is_announced_again() {
+    let (Some(_), Some(mut session)) = (program("curl"), Session::default()) else { return };
+    let server = Server::start();
+    let url = server.url("/echo");
+    session.run(
+        Command::new("sh").args(["-c", &format!("curl -sk --http1.1 {url}; exec curl -sk --http1.1 {url}")]),
+    );
+    assert_eq!(session.collected.order.len(), 2);
+    for (number, id) in session.collected.order.iter().enumerate() {
+        assert_eq!(Stream::whole(&session.collected.streams[id].egress), server.kept(number).0);
+        let mut told = session.collected.processes.iter().filter(|process| process.pid == id.tgid);
+        assert!(told.next_back().unwrap().command.starts_with("curl"));
+    }
+}
+
+#[test]
 fn a_process_taken_out_of_scope_is_not_captured_any_more() {
     let Some(mut session) = Session::default() else { return };
     let server = Server::start();

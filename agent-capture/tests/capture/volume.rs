@@ -29,6 +29,24 @@ fn many_full_reads() {
 }
 
 #[test]
+fn many_threads_on_connections_of_their_own() {
+    let Some(mut session) = Session::default() else { return };
+    let server = Server::start();
+    let steps = ["post:3000", "read:65536"].repeat(40);
+    session.run(&mut server.client(&[&["threads:12"], steps.as_slice()].concat()));
+    assert_eq!(session.stats().lost_bytes(), 0, "{:?}", session.stats());
+    let mut captured: Vec<_> = session.collected.streams.values().collect();
+    let mut captured: Vec<_> = captured
+        .drain(..)
+        .map(|stream| (Stream::whole(&stream.egress), Stream::whole(&stream.ingress)))
+        .collect();
+    let mut kept: Vec<_> = (0..12).map(|number| server.kept(number)).collect();
+    captured.sort_unstable();
+    kept.sort_unstable();
+    assert!(captured == kept, "the streams differ from what the server saw");
+}
+
+#[test]
 fn one_write_of_twenty_megabytes() {
     let Some(mut session) = Session::default() else { return };
     let server = Server::start();
