@@ -35,7 +35,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
@@ -118,6 +118,37 @@ impl State {
     }
 }
 
+/// A port that stays ours while nobody listens on it: connections to it are refused, and no other test gets it.
+#[derive(Debug)]
+pub(crate) struct Port {
+    address: SocketAddr,
+    _reserved: TcpSocket,
+}
+
+impl Port {
+    pub(crate) fn reserve() -> Self {
+        let socket = bind("127.0.0.1:0".parse().unwrap());
+        Self { address: socket.local_addr().unwrap(), _reserved: socket }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A collector on this port.
+    pub(crate) fn listen(&self, script: impl IntoIterator<Item = Answer>) -> Collector {
+        Collector::on(bind(self.address), script, None)
+    }
+}
+
+/// A bound socket that shares its port with others that agree to it.
+fn bind(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
 /// A running collector. Dropping it closes its port and its connections.
 #[derive(Debug)]
 pub(crate) struct Collector {
@@ -127,16 +158,16 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    pub(crate) async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), script, None).await
+    pub(crate) fn start(script: impl IntoIterator<Item = Answer>) -> Self {
+        Self::start_with(script, None)
     }
 
-    pub(crate) async fn start_at(
-        address: SocketAddr,
-        script: impl IntoIterator<Item = Answer>,
-        tls: Option<TlsAcceptor>,
-    ) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+    pub(crate) fn start_with(script: impl IntoIterator<Item = Answer>, tls: Option<TlsAcceptor>) -> Self {
+        Self::on(bind("127.0.0.1:0".parse().unwrap()), script, tls)
+    }
+
+    fn on(socket: TcpSocket, script: impl IntoIterator<Item = Answer>, tls: Option<TlsAcceptor>) -> Self {
+        let listener = socket.listen(128).unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State { script: Mutex::new(script.into_iter().collect()), ..State::default() });
         let task = tokio::spawn(accept(listener, tls, Arc::clone(&state)));

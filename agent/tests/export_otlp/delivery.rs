@@ -16,7 +16,7 @@ use super::{
 async fn spans_arrive_exactly_with_their_resources_and_headers() {
     for protocol in PROTOCOLS {
         for compression in [Compression::None, Compression::Gzip] {
-            let collector = Collector::start([]).await;
+            let collector = Collector::start([]);
             let mut config = destination(&collector.url(), protocol);
             config.compression = compression;
             config.headers.insert("Authorization".to_owned(), Secret::new("Bearer hush"));
@@ -53,7 +53,7 @@ async fn spans_arrive_exactly_with_their_resources_and_headers() {
 
 #[tokio::test]
 async fn batches_are_bounded_in_number_and_bytes() {
-    let collector = Collector::start([]).await;
+    let collector = Collector::start([]);
     let mut config = destination(&collector.url(), PROTOCOLS[1]);
     config.batch.max_spans = 2;
     let exporter = start(config);
@@ -65,7 +65,7 @@ async fn batches_are_bounded_in_number_and_bytes() {
     assert_eq!(sizes, [2, 2, 1]);
     assert_eq!(accepted_ids(&collector), [0, 1, 2, 3, 4]);
 
-    let collector = Collector::start([]).await;
+    let collector = Collector::start([]);
     let mut config = destination(&collector.url(), PROTOCOLS[1]);
     config.batch.max_size = ByteSize(1);
     let exporter = start(config);
@@ -77,7 +77,7 @@ async fn batches_are_bounded_in_number_and_bytes() {
 
 #[tokio::test]
 async fn a_batch_is_sent_when_it_is_old_enough() {
-    let collector = Collector::start([]).await;
+    let collector = Collector::start([]);
     let mut config = destination(&collector.url(), PROTOCOLS[0]);
     config.batch.delay = Span::millis(1);
     let exporter = start(config);
@@ -91,7 +91,7 @@ async fn a_batch_is_sent_when_it_is_old_enough() {
 #[tokio::test]
 async fn a_large_span_with_content_arrives_whole() {
     for protocol in PROTOCOLS {
-        let collector = Collector::start([]).await;
+        let collector = Collector::start([]);
         let exporter = start(destination(&collector.url(), protocol));
         let mut record = fixture::record();
         let content = "prompt ".repeat(300_000);
@@ -108,7 +108,7 @@ async fn a_large_span_with_content_arrives_whole() {
 
 #[tokio::test]
 async fn every_destination_gets_every_span_and_a_dead_one_holds_up_none() {
-    let (first, second) = (Collector::start([]).await, Collector::start([Answer::Silence]).await);
+    let (first, second) = (Collector::start([]), Collector::start([Answer::Silence]));
     let config = ExportConfig {
         otlp: vec![destination(&first.url(), PROTOCOLS[0]), destination(&second.url(), PROTOCOLS[1])],
         environment: false,
@@ -130,7 +130,7 @@ async fn every_destination_gets_every_span_and_a_dead_one_holds_up_none() {
 
 #[tokio::test]
 async fn the_standard_variables_are_enough() {
-    let collector = Collector::start([]).await;
+    let collector = Collector::start([]);
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("{}/base/", collector.url())),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b".to_owned()),

@@ -12,7 +12,7 @@ use wirespan::{
 
 use super::{
     LONG, PROTOCOLS, accepted_ids, assert_balanced,
-    collector::{Answer, Collector},
+    collector::{Answer, Collector, Port},
     destination, numbered, only, start,
 };
 
@@ -66,7 +66,7 @@ async fn what_may_succeed_later_is_sent_again() {
     ];
     for (protocol, script) in cases {
         let failures = script.len() as u64;
-        let collector = Collector::start(script).await;
+        let collector = Collector::start(script);
         let exporter = start(destination(&collector.url(), protocol));
         exporter.push(&numbered(0));
         let stats = exporter.shutdown(LONG).await;
@@ -111,7 +111,7 @@ async fn what_is_refused_for_good_is_not_sent_again_but_counted() {
         (Protocol::Grpc, Answer::Grpc(Status::unknown("whatever")), "Unknown: whatever"),
     ];
     for (protocol, answer, message) in cases {
-        let collector = Collector::start([answer]).await;
+        let collector = Collector::start([answer]);
         let exporter = start(destination(&collector.url(), protocol));
         exporter.push(&numbered(0));
         exporter.push(&numbered(1));
@@ -137,7 +137,7 @@ async fn the_wait_that_a_collector_asks_for_is_kept() {
         (Protocol::Grpc, Answer::Grpc(exhausted)),
     ];
     for (protocol, answer) in cases {
-        let collector = Collector::start([answer]).await;
+        let collector = Collector::start([answer]);
         let mut config = destination(&collector.url(), protocol);
         config.retry.give_up_after = Span::secs(60);
         let exporter = start(config);
@@ -148,7 +148,7 @@ async fn the_wait_that_a_collector_asks_for_is_kept() {
     }
     let soon =
         Status::with_details(Code::ResourceExhausted, "slow down", Bytes::from(status_with_retry_info(0)));
-    let collector = Collector::start([Answer::Grpc(soon)]).await;
+    let collector = Collector::start([Answer::Grpc(soon)]);
     let exporter = start(destination(&collector.url(), Protocol::Grpc));
     exporter.push(&numbered(0));
     assert_eq!(only(&exporter.shutdown(LONG).await).sent, 1);
@@ -158,7 +158,7 @@ async fn the_wait_that_a_collector_asks_for_is_kept() {
 async fn a_partial_success_counts_the_rejected() {
     for protocol in PROTOCOLS {
         let collector =
-            Collector::start([Answer::Partial(2, "too old"), Answer::Partial(0, "only a warning")]).await;
+            Collector::start([Answer::Partial(2, "too old"), Answer::Partial(0, "only a warning")]);
         let mut config = destination(&collector.url(), protocol);
         config.batch.max_spans = 5;
         let exporter = start(config);
@@ -181,7 +181,7 @@ async fn a_collector_that_echoes_credentials_does_not_bring_them_into_messages()
         (Protocol::Grpc, Answer::Grpc(Status::permission_denied(echo))),
     ];
     for (protocol, answer) in cases {
-        let collector = Collector::start([answer]).await;
+        let collector = Collector::start([answer]);
         let mut config = destination(&collector.url(), protocol);
         config.headers.insert("authorization".to_owned(), Secret::new("Bearer hush-hush"));
         let exporter = start(config);
@@ -196,9 +196,8 @@ async fn a_collector_that_echoes_credentials_does_not_bring_them_into_messages()
 #[tokio::test]
 async fn a_dead_collector_costs_bounded_memory_and_every_span_is_accounted_for() {
     for protocol in PROTOCOLS {
-        // A port that nobody listens on.
-        let url = Collector::start([]).await.url();
-        let mut config = destination(&url, protocol);
+        let port = Port::reserve();
+        let mut config = destination(&port.url(), protocol);
         config.queue_size = ByteSize(64 << 10);
         let exporter = start(config);
         for number in 0..5000 {
@@ -222,38 +221,33 @@ async fn a_dead_collector_costs_bounded_memory_and_every_span_is_accounted_for()
 #[tokio::test]
 async fn what_waits_is_sent_when_the_collector_comes_back() {
     for protocol in PROTOCOLS {
-        let collector = Collector::start([Answer::Silence]).await;
-        let address = collector.address();
-        let mut config = destination(&collector.url(), protocol);
+        let port = Port::reserve();
+        let collector = port.listen([Answer::Silence]);
+        let mut config = destination(&port.url(), protocol);
         config.batch.max_spans = 10;
         let exporter = start(config);
         for number in 0..25 {
             exporter.push(&numbered(number));
         }
         collector.wait_for(1).await;
-        // It dies with a request in hand.
+        // It dies with a request in hand, stays away for a while, and another one takes its place.
         drop(collector);
-        let collector = restart(address).await;
+        while exporter.stats().destinations[0].attempts < 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let collector = port.listen([]);
         let stats = exporter.shutdown(LONG).await;
         let stats = only(&stats);
         assert_eq!((stats.sent, stats.lost()), (25, 0), "{stats:?}");
-        assert!(stats.retries >= 1);
+        assert!(stats.retries >= 2);
         assert_eq!(accepted_ids(&collector), (0..25).collect::<Vec<u64>>());
     }
-}
-
-/// The port is free once the old collector's task has ended.
-async fn restart(address: std::net::SocketAddr) -> Collector {
-    while std::net::TcpListener::bind(address).is_err() {
-        tokio::task::yield_now().await;
-    }
-    Collector::start_at(address, [], None).await
 }
 
 #[tokio::test]
 async fn a_collector_that_does_not_answer_is_asked_again_after_the_timeout() {
     for protocol in PROTOCOLS {
-        let collector = Collector::start([Answer::Silence]).await;
+        let collector = Collector::start([Answer::Silence]);
         let mut config = destination(&collector.url(), protocol);
         config.timeout = Span::millis(200);
         let exporter = start(config);
@@ -267,7 +261,7 @@ async fn a_collector_that_does_not_answer_is_asked_again_after_the_timeout() {
 #[tokio::test]
 async fn a_shutdown_ends_at_its_deadline_and_counts_what_was_in_flight() {
     for protocol in PROTOCOLS {
-        let collector = Collector::start([Answer::Silence]).await;
+        let collector = Collector::start([Answer::Silence]);
         let mut config = destination(&collector.url(), protocol);
         config.timeout = Span::secs(0);
         config.batch.max_spans = 2;
@@ -290,7 +284,7 @@ async fn a_shutdown_ends_at_its_deadline_and_counts_what_was_in_flight() {
 #[tokio::test]
 async fn a_batch_that_never_gets_through_is_given_up_and_the_next_one_tried() {
     let script = vec![http(503); 1000];
-    let collector = Collector::start(script).await;
+    let collector = Collector::start(script);
     let mut config = destination(&collector.url(), Protocol::HttpProtobuf);
     config.retry.give_up_after = Span::millis(20);
     config.batch.max_spans = 1;
@@ -306,7 +300,7 @@ async fn a_batch_that_never_gets_through_is_given_up_and_the_next_one_tried() {
 
 #[tokio::test]
 async fn a_span_that_otlp_cannot_express_is_counted_and_harms_no_other() {
-    let collector = Collector::start([]).await;
+    let collector = Collector::start([]);
     let exporter = start(destination(&collector.url(), Protocol::HttpProtobuf));
     let mut broken = numbered(0);
     broken.trace_id = "none".to_owned();
@@ -319,7 +313,7 @@ async fn a_span_that_otlp_cannot_express_is_counted_and_harms_no_other() {
 
 #[tokio::test]
 async fn a_span_larger_than_the_queue_is_counted_as_such() {
-    let collector = Collector::start([]).await;
+    let collector = Collector::start([]);
     let mut config = destination(&collector.url(), Protocol::HttpProtobuf);
     config.queue_size = ByteSize(8 << 10);
     let exporter = start(config);
@@ -334,7 +328,7 @@ async fn a_span_larger_than_the_queue_is_counted_as_such() {
 
 #[tokio::test]
 async fn an_exporter_that_is_dropped_still_sends_what_waits() {
-    let collector = Collector::start([]).await;
+    let collector = Collector::start([]);
     let exporter = start(destination(&collector.url(), Protocol::Grpc));
     exporter.push(&numbered(3));
     drop(exporter);

@@ -46,7 +46,7 @@ fn find<'a>(metrics: &'a [Metric], name: &str) -> &'a Metric {
 async fn the_last_report_is_sent_at_the_shutdown() {
     let usage = Usage { input: Some(10), output: Some(5), ..Usage::default() };
     for protocol in PROTOCOLS {
-        let collector = Collector::start([]).await;
+        let collector = Collector::start([]);
         let source: PipelineSource =
             Arc::new(|| capture_metrics(&CaptureStats { bytes: 99, ..CaptureStats::default() }));
         let settings = settings(&collector, protocol, Span(LONG), Temporality::Cumulative);
@@ -86,7 +86,7 @@ async fn the_last_report_is_sent_at_the_shutdown() {
 async fn changes_that_could_not_be_reported_yet_are_in_the_next_report() {
     let usage = Usage { input: Some(10), output: Some(5), ..Usage::default() };
     for protocol in PROTOCOLS {
-        let collector = Collector::start([]).await;
+        let collector = Collector::start([]);
         let settings = settings(&collector, protocol, Span::millis(5), Temporality::Delta);
         let exporter = Exporter::start(settings, &options(), None).unwrap();
         for _ in 0..40 {
@@ -113,7 +113,7 @@ async fn changes_that_could_not_be_reported_yet_are_in_the_next_report() {
 
 #[tokio::test]
 async fn reports_do_not_pile_up_behind_one_that_is_stuck() {
-    let collector = Collector::start([Answer::Silence]).await;
+    let collector = Collector::start([Answer::Silence]);
     let settings = settings(&collector, PROTOCOLS[1], Span::millis(1), Temporality::Cumulative);
     let exporter = Exporter::start(settings, &options(), None).unwrap();
     collector.wait_for(1).await;

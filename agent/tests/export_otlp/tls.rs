@@ -66,8 +66,8 @@ impl Authority {
         TlsAcceptor::from(Arc::new(config))
     }
 
-    async fn collector(&self, mutual: bool) -> Collector {
-        Collector::start_at("127.0.0.1:0".parse().unwrap(), [], Some(self.acceptor(mutual))).await
+    fn collector(&self, mutual: bool) -> Collector {
+        Collector::start_with([], Some(self.acceptor(mutual)))
     }
 }
 
@@ -81,7 +81,7 @@ fn secure(collector: &Collector, protocol: Protocol, authority: &Authority) -> D
 async fn an_own_authority_is_trusted() {
     let authority = Authority::new();
     for protocol in PROTOCOLS {
-        let collector = authority.collector(false).await;
+        let collector = authority.collector(false);
         let exporter = start(secure(&collector, protocol, &authority));
         exporter.push(&numbered(0));
         let stats = exporter.shutdown(LONG).await;
@@ -94,7 +94,7 @@ async fn an_own_authority_is_trusted() {
 async fn a_client_certificate_is_shown_when_there_is_one() {
     let authority = Authority::new();
     for protocol in PROTOCOLS {
-        let collector = authority.collector(true).await;
+        let collector = authority.collector(true);
         let mut config = secure(&collector, protocol, &authority);
         config.tls.certificate_file = authority.file("client.pem");
         config.tls.key_file = authority.file("client.key");
@@ -117,7 +117,7 @@ async fn a_client_certificate_is_shown_when_there_is_one() {
 async fn an_unknown_authority_is_not_trusted_and_the_reason_shows() {
     let (authority, other) = (Authority::new(), Authority::new());
     for protocol in PROTOCOLS {
-        let collector = authority.collector(false).await;
+        let collector = authority.collector(false);
         let mut config = secure(&collector, protocol, &other);
         config.retry.give_up_after = Span::millis(1);
         let exporter = start(config);
