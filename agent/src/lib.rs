@@ -2,8 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod capture_file;
+pub mod cli;
 pub mod config;
 pub mod console;
+pub mod daemon;
+pub mod decode;
+pub mod engine;
 pub mod export;
+pub mod live;
 pub mod metrics;
+pub mod output;
 pub mod resource;

@@ -38,7 +38,7 @@ pub struct Header {
     pub boot_id: String,
     /// Unix time minus `CLOCK_MONOTONIC`, in nanoseconds, at the start.
     pub clock_offset: i64,
-    /// Resource attributes of the host.
+    /// Facts of the host that resource attributes are made of.
     #[serde(default)]
     pub host: BTreeMap<String, Value>,
 }

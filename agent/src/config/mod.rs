@@ -11,9 +11,11 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::export::ExportConfig;
+
 pub use sections::{
-    ApiSection, CaptureSection, CompatName, ContentRule, ContentSection, DEFAULT_SOCKET, ExportSection,
-    PricesSection, ProviderRule, ScopeSection, SemconvSection, ServiceNameRule, StoreSection,
+    ApiSection, CaptureSection, CompatName, ContentRule, ContentSection, DEFAULT_SOCKET, PricesSection,
+    ProviderRule, ScopeSection, SemconvSection, ServiceNameRule, StoreSection,
 };
 pub use units::{ByteSize, Span, UnitError};
 pub use unknown::{UnknownKey, nearest};
@@ -39,7 +41,7 @@ pub struct Config {
     /// Names for the providers behind hosts; the first rule that matches decides.
     pub providers: Vec<ProviderRule>,
     /// Where spans and metrics go.
-    pub export: ExportSection,
+    pub export: ExportConfig,
     /// The local API.
     pub api: ApiSection,
     /// The calls kept in memory.

@@ -221,8 +221,3 @@ pub struct ServiceNameRule {
     /// `service.name` for what matches; wins over everything but the process's own OTEL_SERVICE_NAME.
     pub name: String,
 }
-
-/// Where spans and metrics go.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExportSection {}

@@ -91,4 +91,6 @@ fn is_bidi_control(c: char) -> bool {
 }
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

@@ -14,6 +14,10 @@ pub struct Drops {
     pub capture_bytes: u64,
     /// Close, shutdown or process events lost because a ring was full.
     pub control_events: u64,
+    /// Reads and writes whose bytes could not be followed.
+    pub untracked_calls: u64,
+    /// Processes that did not fit into the kernel's table.
+    pub untracked_processes: u64,
     /// Exchanges ended early because the memory for exchanges in flight was full.
     pub memory_exchanges: u64,
     /// Connections given up because there were too many.
@@ -35,6 +39,8 @@ impl Drops {
         let Self {
             capture_bytes,
             control_events,
+            untracked_calls,
+            untracked_processes,
             memory_exchanges,
             evicted_connections,
             http2_connections,
@@ -45,6 +51,8 @@ impl Drops {
         let causes: Vec<String> = [
             (*capture_bytes, "bytes lost in capture"),
             (*control_events, "control events lost"),
+            (*untracked_calls, "reads or writes not followed"),
+            (*untracked_processes, "processes not followed (table full)"),
             (*memory_exchanges, "calls cut for memory"),
             (*evicted_connections, "connections evicted"),
             (*export_spans, "spans not exported"),
@@ -96,6 +104,12 @@ impl Summary {
     /// The closing line.
     #[must_use]
     pub fn line(&self, drops: &Drops) -> String {
+        self.line_with(&drops.words())
+    }
+
+    /// The closing line, with what was dropped in words.
+    #[must_use]
+    pub fn line_with(&self, drops: &str) -> String {
         let mut parts = vec![format!("{} {}", self.calls, if self.calls == 1 { "call" } else { "calls" })];
         if self.failed > 0 {
             parts.push(format!("{} failed", self.failed));
@@ -110,7 +124,7 @@ impl Summary {
         if self.unpriced > 0 {
             parts.push(format!("{} without a known price", self.unpriced));
         }
-        parts.push(drops.words());
+        parts.push(drops.to_owned());
         parts.join(" · ")
     }
 }

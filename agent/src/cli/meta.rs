@@ -1,0 +1,48 @@
+//! `wirespan completions` and `wirespan man`: both made from the command line's own description.
+
+use clap::Args;
+
+use crate::output::{Exit, Output};
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// A command of wirespan, such as exec; wirespan itself when left out
+    command: Option<String>,
+}
+
+pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::command(), "wirespan", &mut script);
+    print(&script)
+}
+
+pub(super) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
+    let mut command = super::command();
+    command.build();
+    if let Some(name) = &args.command {
+        let found = command.get_subcommands().find(|sub| sub.get_name() == name).cloned();
+        let Some(sub) = found else {
+            let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+            anyhow::bail!("wirespan has no command `{name}`; it has {}", names.join(", "));
+        };
+        // The page of `exec` is called wirespan-exec, as git does.
+        let title: &'static str = Box::leak(format!("wirespan-{name}").into_boxed_str());
+        command = sub.name(title);
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    print(&page)
+}
+
+fn print(bytes: &[u8]) -> anyhow::Result<Exit> {
+    let mut output = Output::stdout();
+    output.text(&String::from_utf8_lossy(bytes))?;
+    output.flush()?;
+    Ok(Exit::Ok)
+}
