@@ -3,6 +3,8 @@
 //! A record is reserved in one of a few sizes that are constants to the verifier, and the payload is read from the process straight into
 //! it. There is no staging buffer: uprobe programs can be preempted, and a per-CPU buffer could be overwritten in between.
 
+use core::arch::asm;
+
 use agent_common::{CounterIndex, HEADER_BYTES, MAX_CHUNK, MAX_CHUNKS, RecordHeader, TIERS};
 use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_probe_read_user};
 
@@ -26,6 +28,16 @@ pub fn emit_event(header: &RecordHeader) -> bool {
     }
 }
 
+/// `length`, which is at most CAPACITY already, compared once more where the verifier looks. The comparison that chose the size was made
+/// on another copy of the number, and verifiers before 6.7 do not carry what they learned there over to this one.
+#[inline(always)]
+fn bounded<const CAPACITY: usize>(length: u64) -> u64 {
+    let mut length = length;
+    // SAFETY: no instruction at all; it keeps the compiler from knowing that the comparison is not needed.
+    unsafe { asm!("/* {length} */", length = inout(reg) length, options(nomem, nostack, preserves_flags)) };
+    if length > CAPACITY as u64 { CAPACITY as u64 } else { length }
+}
+
 /// One record with `length` bytes of payload, `1 <= length <= CAPACITY`.
 #[inline(always)]
 fn emit_sized<const CAPACITY: usize>(header: &RecordHeader, source: u64, length: u64) {
@@ -39,8 +51,9 @@ fn emit_sized<const CAPACITY: usize>(header: &RecordHeader, source: u64, length:
     unsafe { record.cast::<RecordHeader>().write(RecordHeader { length: length as u32, ..*header }) };
     // SAFETY: the record has CAPACITY bytes after the header.
     let payload = unsafe { record.add(HEADER_BYTES) };
-    // SAFETY: `length` is at most CAPACITY; the helper copes with any source address.
-    let read = unsafe { bpf_probe_read_user(payload.cast(), length as u32, source as *const _) };
+    let taken = bounded::<CAPACITY>(length);
+    // SAFETY: `taken` is at most CAPACITY; the helper copes with any source address.
+    let read = unsafe { bpf_probe_read_user(payload.cast(), taken as u32, source as *const _) };
     if read == 0 {
         entry.submit(NO_WAKEUP);
         count(CounterIndex::CopiedBytes, length);
