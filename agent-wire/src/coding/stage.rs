@@ -8,7 +8,7 @@ use super::zstd::Zstd;
 use super::{Decode, Fault, Out, Stop};
 
 /// Most bytes kept so that a body that turns out to be plain text can still be handed on whole.
-const MAX_KEPT: usize = 4 << 10;
+const MAX_KEPT: usize = 1 << 10;
 
 /// One coding.
 pub(super) struct Stage {
@@ -105,17 +105,39 @@ impl Stage {
     }
 
     fn decode(&mut self, input: &[u8], out: &mut Out<'_>) -> Result<(), Stop> {
-        let decoder = match &mut self.phase {
-            Phase::Coded(decoder) => decoder,
-            Phase::Plain | Phase::Detect(_) => return out(input),
-        };
-        if let Some(kept) = &mut self.kept {
-            if kept.len() + input.len() <= MAX_KEPT && is_text(input) {
-                kept.extend_from_slice(input);
-            } else {
+        let mut rest = input;
+        // Byte by byte, so that the place of a fault does not depend on how the body is cut.
+        while let (Some(kept), Some((byte, after))) = (&mut self.kept, rest.split_first()) {
+            if !is_text(*byte) || kept.len() >= MAX_KEPT {
                 self.kept = None;
+                break;
+            }
+            kept.push(*byte);
+            rest = after;
+            match self.run(std::slice::from_ref(byte), out) {
+                Ok(()) => {}
+                Err(Fault::Stop(stop)) => return Err(stop),
+                Err(Fault::Broken(why)) => match self.kept.take() {
+                    Some(kept) => self.give_up_coding(&kept, out)?,
+                    None => return Err(self.broken(why)),
+                },
             }
         }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        self.run(rest, out).map_err(|fault| match fault {
+            Fault::Stop(stop) => stop,
+            Fault::Broken(why) => self.broken(why),
+        })
+    }
+
+    /// Runs bytes through the decoder, if there is one.
+    fn run(&mut self, input: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+        let decoder = match &mut self.phase {
+            Phase::Coded(decoder) => decoder,
+            Phase::Plain | Phase::Detect(_) => return Ok(out(input)?),
+        };
         let (produced, limit) = (&mut self.produced, self.limit);
         let result = decoder.write(input, &mut |piece| {
             let room = usize::try_from(limit - *produced).unwrap_or(usize::MAX);
@@ -129,15 +151,7 @@ impl Stage {
         if self.produced > 0 {
             self.kept = None;
         }
-        match result {
-            Ok(()) => {}
-            Err(Fault::Stop(stop)) => return Err(stop),
-            Err(Fault::Broken(why)) => match self.kept.take() {
-                Some(kept) => return self.give_up_coding(&kept, out),
-                None => return Err(self.broken(why)),
-            },
-        }
-        Ok(())
+        result
     }
 
     fn give_up_coding(&mut self, kept: &[u8], out: &mut Out<'_>) -> Result<(), Stop> {
@@ -151,6 +165,6 @@ impl Stage {
     }
 }
 
-fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&b| matches!(b, b'\t' | b'\n' | b'\r' | 0x20..=0x7e))
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e)
 }
