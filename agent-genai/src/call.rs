@@ -113,6 +113,8 @@ pub struct Request {
     pub output_type: Option<String>,
     /// Service tier asked for.
     pub service_tier: Option<String>,
+    /// Speed asked for, where that is apart from the service tier (Anthropic: `fast`).
+    pub speed: Option<String>,
     /// `previous_response_id`.
     pub previous_response_id: Option<String>,
     /// Conversation id, only when the request really carries one.

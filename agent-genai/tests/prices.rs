@@ -159,6 +159,12 @@ fn a_tier_without_known_prices_is_unpriced_and_says_so() {
     flex.response.service_tier = Some("default".to_owned());
     flex.request.service_tier = Some("flex".to_owned());
     assert_eq!(table.cost(&flex).usd, usd("0.25"));
+    // Anthropic's speed is not a tier of the response.
+    let mut fast = call("anthropic", "claude-opus-5", tokens(1_000_000, 0));
+    fast.response.service_tier = Some("standard".to_owned());
+    assert_eq!(table.cost(&fast).usd, usd("5"));
+    fast.request.speed = Some("fast".to_owned());
+    assert_eq!(table.cost(&fast).usd, usd("10"));
     // A tier's price holds for its own provider only.
     let mut lent = call("azure.ai.openai", "gpt-5.5", tokens(1_000, 0));
     assert!(table.cost(&lent).usd.is_some());
@@ -227,6 +233,16 @@ fn an_error_in_an_override_names_the_place_and_the_nearest_key() {
         "models[0].prices[0].from: expected a date as 2026-10-31, found \"soon\""
     );
     assert!(matches!(PriceTable::embedded().with_override(b"models:"), Err(PriceError::Json(_))));
+}
+
+#[test]
+fn the_override_in_the_documentation_is_valid() {
+    let page = include_str!("../../docs/prices.md");
+    let from = page.find("    {\"models\"").unwrap();
+    let block: String = page[from..].lines().take_while(|line| line.starts_with("    ")).collect();
+    let table = PriceTable::embedded().with_override(block.as_bytes()).unwrap();
+    let cost = table.cost(&call("azure.ai.openai", "gpt-4o-2024-11-20", tokens(1_000_000, 0)));
+    assert_eq!((cost.usd, cost.source), (usd("2.2"), CostSource::Override));
 }
 
 #[test]

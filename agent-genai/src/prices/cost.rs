@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::entry::PriceSet;
 use super::item::Item;
-use crate::call::{Operation, Usage};
+use crate::call::{Operation, Request, Response, Usage};
 use crate::record::CostLine;
 
 const MILLION: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
@@ -12,12 +12,16 @@ const MILLION: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 /// Tiers that are the ordinary way to be served; anything else has a price of its own.
 const STANDARD: &[&str] = &["", "auto", "default", "standard", "standard_only", "on_demand", "on-demand"];
 
-/// The special tier that a call was served in, if any: what the response says, else what the request asked for.
-pub(super) fn special_tier(requested: Option<&str>, served: Option<&str>) -> Option<String> {
-    let said = |tier: Option<&str>| {
-        tier.map(|tier| tier.trim().to_lowercase()).filter(|tier| !tier.is_empty() && tier.as_str() != "auto")
+/// The special tier that a call was served in, if any: what the response says, else what the request asked for; a speed
+/// that was asked for counts as a tier of that name.
+pub(super) fn special_tier(request: &Request, response: &Response) -> Option<String> {
+    let said = |tier: &Option<String>| {
+        let tier = tier.as_ref().map(|tier| tier.trim().to_lowercase());
+        tier.filter(|tier| !tier.is_empty() && tier.as_str() != "auto")
     };
-    said(served).or_else(|| said(requested)).filter(|tier| !STANDARD.contains(&tier.as_str()))
+    let special = |tier: &String| !STANDARD.contains(&tier.as_str());
+    let served = said(&response.service_tier).or_else(|| said(&request.service_tier));
+    served.filter(special).or_else(|| said(&request.speed).filter(special))
 }
 
 /// The conditions of price variants that a tier fulfils.
@@ -161,10 +165,17 @@ mod tests {
 
     #[test]
     fn only_special_tiers_count() {
-        assert_eq!(special_tier(Some("flex"), Some("default")), None);
-        assert_eq!(special_tier(Some("auto"), None), None);
-        assert_eq!(special_tier(Some("flex"), Some("auto")).as_deref(), Some("flex"));
-        assert_eq!(special_tier(None, Some("Priority")).as_deref(), Some("priority"));
+        let tier = |asked: Option<&str>, speed: Option<&str>, served: Option<&str>| {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            let request = Request { service_tier: owned(asked), speed: owned(speed), ..Request::default() };
+            special_tier(&request, &Response { service_tier: owned(served), ..Response::default() })
+        };
+        assert_eq!(tier(Some("flex"), None, Some("default")), None);
+        assert_eq!(tier(Some("auto"), None, None), None);
+        assert_eq!(tier(Some("flex"), None, Some("auto")).as_deref(), Some("flex"));
+        assert_eq!(tier(None, None, Some("Priority")).as_deref(), Some("priority"));
+        assert_eq!(tier(None, Some("fast"), Some("standard")).as_deref(), Some("fast"));
+        assert_eq!(tier(None, Some("standard"), None), None);
     }
 
     fn counts() -> impl Strategy<Value = Option<u64>> {

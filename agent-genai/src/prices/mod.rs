@@ -109,8 +109,7 @@ impl PriceTable {
         }
         let at = self.moment(unix_nanos);
         let entry = self.find(Place::of(call), &lookup::models(call));
-        let tier =
-            cost::special_tier(call.request.service_tier.as_deref(), call.response.service_tier.as_deref());
+        let tier = cost::special_tier(&call.request, &call.response);
         let prices = entry.as_ref().map(|entry| prices(entry, at, tier.as_deref()));
         let unpriced_tier = matches!(prices, Some(None));
         let (mut lines, total) = cost::lines(&call.usage, call.operation, prices.flatten().as_ref());

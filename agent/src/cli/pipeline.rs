@@ -15,9 +15,7 @@ use crate::{
         ExportConfig, ExportStats, Exporter, ExporterOptions, PipelineSource, Protocol,
         Settings as ExportSettings, Signal,
     },
-    live::{
-        LiveStats, ProcessResources, Session, SessionOptions, clock, host_to_header, kernel_config,
-    },
+    live::{LiveStats, ProcessResources, Session, SessionOptions, clock, host_to_header, kernel_config},
     metrics::{DecodeCounts, PipelineMetric, capture_metrics, decode_metrics},
     resource::Host,
 };

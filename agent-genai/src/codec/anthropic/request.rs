@@ -19,6 +19,7 @@ pub(super) fn fold(body: &Value, content: bool, call: &mut Call) {
     request.reasoning_level = json::string_at(body, &["output_config", "effort"]);
     request.output_type = output_type(body).map(str::to_owned);
     request.service_tier = json::string_at(body, &["service_tier"]);
+    request.speed = json::string_at(body, &["speed"]);
     // A thread held by the server is continued from an earlier answer.
     request.previous_response_id = json::string_at(body, &["thread", "previous_message_id"]);
     request.user = json::string_at(body, &["metadata", "user_id"]);

@@ -34,7 +34,7 @@ fn message(role: &str, parts: Vec<Part>) -> Message {
 fn request_settings() {
     let call = request(&json!({
         "model": "claude-x", "max_tokens": 64, "stream": true, "temperature": 0.5, "top_p": 0.9, "top_k": 5,
-        "stop_sequences": ["END"], "metadata": {"user_id": "u-1"}, "service_tier": "auto",
+        "stop_sequences": ["END"], "metadata": {"user_id": "u-1"}, "service_tier": "auto", "speed": "fast",
         "thinking": {"type": "adaptive"}, "thread": {"type": "continue", "previous_message_id": "msg_0"},
         "output_config": {"effort": "high", "format": {"type": "json_schema", "schema": {}}},
         "messages": [{"role": "user", "content": "Hi"}],
@@ -46,6 +46,7 @@ fn request_settings() {
     assert_eq!(r.stop, ["END"]);
     assert_eq!(r.user.as_deref(), Some("u-1"));
     assert_eq!(r.service_tier.as_deref(), Some("auto"));
+    assert_eq!(r.speed.as_deref(), Some("fast"));
     assert_eq!(r.reasoning_level.as_deref(), Some("high"));
     assert_eq!(r.previous_response_id.as_deref(), Some("msg_0"));
     assert_eq!(r.output_type.as_deref(), Some("json"));
