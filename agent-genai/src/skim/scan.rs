@@ -75,6 +75,8 @@ pub struct Skimmer {
     member: Member,
     bare: Vec<u8>,
     bare_too_long: bool,
+    /// Offset of its first byte.
+    bare_at: u64,
     skip: Skip,
     /// Bytes taken so far.
     offset: u64,
@@ -102,6 +104,7 @@ impl Skimmer {
             member: Member::Plain,
             bare: Vec::new(),
             bare_too_long: false,
+            bare_at: 0,
             skip: Skip { depth: 0, in_text: false, escaped: false, bare: false },
             offset: 0,
             failed_at: 0,
@@ -251,7 +254,10 @@ impl Skimmer {
                     }
                     match self.mode {
                         // The byte that shows a bare word is its first.
-                        Mode::Bare => return at,
+                        Mode::Bare => {
+                            self.bare_at = self.offset.saturating_add(at as u64);
+                            return at;
+                        }
                         Mode::Skip if self.skip.bare => return at,
                         _ => {}
                     }
@@ -455,7 +461,10 @@ impl Skimmer {
                 self.out.extend_from_slice(word.as_bytes());
                 self.end_value();
             }
-            None => self.fail(0),
+            None => {
+                self.fail(0);
+                self.failed_at = self.bare_at;
+            }
         }
     }
 

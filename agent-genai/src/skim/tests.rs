@@ -198,6 +198,11 @@ fn endings() {
     assert_eq!(wide("{\"a\":1").ending, Ending::Truncated);
     assert_eq!(wide("{\"a\":tru").value(), Some(json!({})));
     assert_eq!(wide("{\"a\":1}x").ending, Ending::Invalid(7));
+    for size in 1..4 {
+        let mut skimmer = Skimmer::new(WIDE);
+        b"[3+,4]".chunks(size).for_each(|piece| skimmer.push(piece));
+        assert_eq!(skimmer.finish().ending, Ending::Invalid(1), "in pieces of {size}");
+    }
     assert_eq!(wide("<html>").ending, Ending::Invalid(0));
     assert_eq!(wide("{\"a\":[1,2,tx]}").value(), Some(json!({"a": [1, 2]})));
     assert_eq!(wide("\u{feff}{\"a\":NaN,\"b\":1e999}").value(), Some(json!({"a": null, "b": null})));
