@@ -44,10 +44,13 @@ impl Declared {
         if first.len() < marked.len() && marked.starts_with(first) {
             return undecided;
         }
-        let text = first.strip_prefix(marked).unwrap_or(first).trim_ascii_start();
-        let Some(initial) = text.first() else {
-            return if first.len() > MAX_BLANK { Some(self.kind) } else { undecided };
-        };
+        let unmarked = first.strip_prefix(marked).unwrap_or(first);
+        let text = unmarked.trim_ascii_start();
+        // Whatever follows them: else the answer would depend on how much of the body is here already.
+        if unmarked.len() - text.len() > MAX_BLANK {
+            return Some(self.kind);
+        }
+        let Some(initial) = text.first() else { return undecided };
         if self.kind == BodyKind::Sse {
             return Some(if matches!(initial, b'{' | b'[' | b'<') { BodyKind::Whole } else { BodyKind::Sse });
         }
@@ -121,5 +124,7 @@ mod tests {
         }
         assert_eq!(json.settle(b"dx", false), Some(BodyKind::Whole));
         assert_eq!(json.settle(&[b' '; 100], false), Some(BodyKind::Whole));
+        let late = [&[b'\t'; 88][..], b": events"].concat();
+        assert_eq!(json.settle(&late, false), Some(BodyKind::Whole));
     }
 }
