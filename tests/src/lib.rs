@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agree;
+pub mod bench;
 pub mod bodies;
 pub mod capture;
 pub mod daemon;

@@ -47,7 +47,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(What::Decode) => bench.arg("decode"),
         None => bench.arg("all"),
     };
-    bench.arg("--wirespan").arg(paths::wirespan()?).arg("--clients").arg(paths::clients()?);
+    bench.arg("--wirespan").arg(paths::wirespan()?);
+    bench.env("WIRESPAN_CLIENTS", paths::clients()?);
+    if let Some(corpus) = paths::corpus()? {
+        bench.env(paths::CORPUS, corpus);
+    }
     if !options.dry_run {
         bench.arg("--report").arg(paths::root()?.join("docs").join("benchmarks.md"));
     }

@@ -37,6 +37,21 @@ pub(crate) fn clients() -> Result<PathBuf> {
     Ok(target()?.join("clients"))
 }
 
+/// The variable with the folder of recorded traffic.
+pub(crate) const CORPUS: &str = "WIRESPAN_CORPUS";
+
+/// The folder of recorded traffic: as set, else beside the checkout.
+pub(crate) fn corpus() -> Result<Option<PathBuf>> {
+    if let Some(set) = env::var_os(CORPUS).filter(|value| !value.is_empty()) {
+        return Ok(Some(set.into()));
+    }
+    let beside = root()?.join("../shared/corpus");
+    if !beside.is_dir() {
+        return Ok(None);
+    }
+    beside.canonicalize().map(Some).with_context(|| format!("could not resolve {}", beside.display()))
+}
+
 /// First executable of that name on `PATH`.
 pub(crate) fn which(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;

@@ -28,8 +28,6 @@ pub(crate) struct Options {
 
 /// Package of the end-to-end tests.
 const END_TO_END: &str = "wirespan-tests";
-/// The variable with the folder of recorded traffic.
-const CORPUS: &str = "WIRESPAN_CORPUS";
 
 /// Runs the task.
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -106,26 +104,14 @@ fn stage(options: &Options, counts: &mut Counts, title: &str, packages: &[&str])
         command.arg("--test-threads=1");
     }
     command.env("WIRESPAN_BIN", paths::wirespan()?).env("WIRESPAN_CLIENTS", paths::clients()?);
-    if let Some(corpus) = corpus()? {
-        command.env(CORPUS, corpus);
+    match paths::corpus()? {
+        Some(corpus) => {
+            command.env(paths::CORPUS, corpus);
+        }
+        None => ui::note(&format!("{} is not set: tests over recorded traffic are skipped", paths::CORPUS)),
     }
     counts.add(follow(&mut command)?);
     Ok(())
-}
-
-/// The folder of recorded traffic: as set, else beside the checkout.
-fn corpus() -> Result<Option<std::path::PathBuf>> {
-    if let Some(set) = std::env::var_os(CORPUS).filter(|value| !value.is_empty()) {
-        return Ok(Some(set.into()));
-    }
-    let beside = paths::root()?.join("../shared/corpus");
-    if beside.is_dir() {
-        let folder =
-            beside.canonicalize().with_context(|| format!("could not resolve {}", beside.display()))?;
-        return Ok(Some(folder));
-    }
-    ui::note(&format!("{CORPUS} is not set: tests over recorded traffic are skipped"));
-    Ok(None)
 }
 
 /// Runs, shows what is worth showing, counts.

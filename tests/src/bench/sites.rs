@@ -1,0 +1,62 @@
+//! The places that wirespan probes in a TLS library, found anew: entry and every RET of its functions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use iced_x86::{Decoder, DecoderOptions, Mnemonic};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
+
+/// Functions with probes at entry and at every RET.
+const BOTH: &[&str] = &["SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_write_ex2"];
+/// Functions with a probe at entry only.
+const ENTRY: &[&str] = &["SSL_shutdown", "SSL_free"];
+
+/// The libssl that this program loads, by the dynamic linker's word.
+///
+/// # Errors
+/// When the program loads none.
+pub(super) fn libssl_of(python: &Path) -> Result<PathBuf> {
+    let script = "import ssl\nprint(next(l.split()[-1] for l in open('/proc/self/maps') if 'libssl' in l))";
+    let output = Command::new(python).args(["-c", script]).output().context("could not run Python")?;
+    ensure!(
+        output.status.success(),
+        "this Python loads no libssl: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+}
+
+/// Virtual addresses of all places.
+///
+/// # Errors
+/// When the file is no ELF with these functions.
+pub(super) fn addresses(library: &Path) -> Result<Vec<u64>> {
+    let bytes = std::fs::read(library).with_context(|| format!("could not read {}", library.display()))?;
+    let file =
+        object::File::parse(bytes.as_slice()).with_context(|| format!("{} is no ELF", library.display()))?;
+    let text = file.section_by_name(".text").context("no .text")?;
+    let code = text.data().context(".text")?;
+    let mut found = Vec::new();
+    for symbol in file.dynamic_symbols() {
+        let name = symbol.name().unwrap_or_default();
+        let (both, entry) = (BOTH.contains(&name), ENTRY.contains(&name));
+        if symbol.size() == 0 || !(both || entry) {
+            continue;
+        }
+        found.push(symbol.address());
+        if !both {
+            continue;
+        }
+        let from = usize::try_from(symbol.address() - text.address())?;
+        let body =
+            code.get(from..from + usize::try_from(symbol.size())?).context("a function outside .text")?;
+        for instruction in Decoder::with_ip(64, body, symbol.address(), DecoderOptions::NONE) {
+            if instruction.mnemonic() == Mnemonic::Ret {
+                found.push(instruction.ip());
+            }
+        }
+    }
+    ensure!(!found.is_empty(), "{} exports none of the functions", library.display());
+    Ok(found)
+}
