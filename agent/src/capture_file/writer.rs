@@ -87,10 +87,10 @@ impl<W: Write> Recorder<W> {
 
     /// Hands everything written so far to the system.
     pub fn flush(&mut self) {
-        if let Some(output) = &mut self.output {
-            if let Err(error) = output.flush() {
-                self.fail(&error);
-            }
+        if let Some(output) = &mut self.output
+            && let Err(error) = output.flush()
+        {
+            self.fail(&error);
         }
     }
 

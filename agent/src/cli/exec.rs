@@ -28,11 +28,10 @@ const NOT_RUNNABLE: u8 = 126;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Calls go to standard output. What the command prints goes to standard error, so that the two never mix; standard input passes
-through. The exit status is the command's: 128 plus the number of the signal that ended it, 127 when it was not found, 126 when it
-cannot be run. When this host does not allow capturing, the command is not started and the status is 3.
-
-A keyboard interrupt reaches the command by itself and is not sent twice; TERM and HUP are passed on, and so are INT and QUIT when
+Calls go to standard output. What the command prints goes to standard error, so that the two never mix; standard input passes \
+through. The exit status is the command's: 128 plus the number of the signal that ended it, 127 when it was not found, 126 when it \
+cannot be run. When this host does not allow capturing, the command is not started and the status is 3.\n\n\
+A keyboard interrupt reaches the command by itself and is not sent twice; TERM and HUP are passed on, and so are INT and QUIT when \
 wirespan is not in the foreground of a terminal.")]
 pub(super) struct ExecArgs {
     #[command(flatten)]
@@ -67,10 +66,10 @@ pub(super) fn exec(args: ExecArgs) -> anyhow::Result<Exit> {
             move |output| {
                 let mut printer = to_printer.lock().unwrap_or_else(PoisonError::into_inner);
                 let (printer, failed) = &mut *printer;
-                if let Err(error) = printer.print_now(&output.record) {
-                    if !std::mem::replace(failed, true) {
-                        tracing::error!("cannot write to standard output: {error}");
-                    }
+                if let Err(error) = printer.print_now(&output.record)
+                    && !std::mem::replace(failed, true)
+                {
+                    tracing::error!("cannot write to standard output: {error}");
                 }
             },
         )?;

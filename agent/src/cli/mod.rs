@@ -32,8 +32,8 @@ use crate::output::{Exit, diagnose};
     max_term_width = 110
 )]
 #[command(after_help = "\
-Exit status: 0 all went well, 1 something failed, 2 the command line makes no sense, 3 this host does not allow it (see
-`wirespan doctor`). `exec` ends with the status of its command.
+Exit status: 0 all went well, 1 something failed, 2 the command line makes no sense, 3 this host does not allow \
+it (see `wirespan doctor`). `exec` ends with the status of its command.\n\
 Data goes to standard output, messages to standard error. WIRESPAN_LOG=debug says more.")]
 pub struct Cli {
     #[command(subcommand)]
@@ -48,7 +48,7 @@ enum Command {
     Run(run::RunArgs),
     /// Show calls as they come: from the daemon, or captured here and now for the processes named
     #[command(visible_alias = "observe")]
-    Tail(tail::TailArgs),
+    Tail(Box<tail::TailArgs>),
     /// Show one call whole
     Show(show::ShowArgs),
     /// Say how the daemon is

@@ -12,7 +12,7 @@ use crate::{
     console::Drops,
     engine::{Bounds, Engine, EngineOutput},
     export::{
-        ExportConfig, ExportStats, Exporter, ExporterOptions, PipelineSource, Protocol,
+        DestinationStats, ExportConfig, ExportStats, Exporter, ExporterOptions, PipelineSource, Protocol,
         Settings as ExportSettings, Signal,
     },
     live::{LiveStats, ProcessResources, Session, SessionOptions, clock, host_to_header, kernel_config},
@@ -176,7 +176,7 @@ impl Pipeline {
 
 /// Spans that were not delivered, by all destinations.
 pub(super) fn lost_spans(stats: &ExportStats) -> u64 {
-    stats.destinations.iter().filter(|one| one.signal == Signal::Traces).map(|one| one.lost()).sum()
+    stats.destinations.iter().filter(|one| one.signal == Signal::Traces).map(DestinationStats::lost).sum()
 }
 
 fn record(path: &Path, header: &Header) -> anyhow::Result<Recorder> {

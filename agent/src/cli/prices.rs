@@ -70,10 +70,9 @@ fn page(found: &Explanation) -> String {
         lines.push(format!("  table    {}", found.table));
     }
     lines.push(format!("  matched  {}", found.matched));
-    if let Some(day) = found.since_day.and_then(|day| day.checked_mul(86_400)) {
-        if let Ok(since) = Timestamp::from_second(day) {
-            lines.push(format!("  since    {}", since.strftime("%F")));
-        }
+    let since = found.since_day.and_then(|day| Timestamp::from_second(day.checked_mul(86_400)?).ok());
+    if let Some(since) = since {
+        lines.push(format!("  since    {}", since.strftime("%F")));
     }
     for price in &found.prices {
         lines.push(format!("  {:<24}{:>12} {}", price.item, price.usd.normalize().to_string(), price.unit));

@@ -33,7 +33,7 @@ const LET_GO: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-SIGTERM and SIGINT end it: what is in flight is ended, kept and sent first. SIGHUP reads the configuration again and takes over
+SIGTERM and SIGINT end it: what is in flight is ended, kept and sent first. SIGHUP reads the configuration again and takes over \
 content, providers, prices, service names and compatibility names; capture, export, api and store need a restart, which is said.")]
 pub(super) struct RunArgs {
     /// Configuration file

@@ -49,10 +49,10 @@ fn in_foreground() -> bool {
 /// Sends a signal. A process that is gone needs none.
 pub(super) fn send(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        if let Err(error) = kill_process(pid, signal) {
-            tracing::debug!("cannot pass a signal on: {error}");
-        }
+    if let Some(pid) = pid
+        && let Err(error) = kill_process(pid, signal)
+    {
+        tracing::debug!("cannot pass a signal on: {error}");
     }
 }
 

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --pid, --cgroup, --exe, --comm or --all the calls come from the daemon (see `wirespan run`). Ctrl-C ends it; the closing
+Without --pid, --cgroup, --exe, --comm or --all the calls come from the daemon (see `wirespan run`). Ctrl-C ends it; the closing \
 line says what was dropped.")]
 pub(super) struct TailArgs {
     #[command(flatten)]

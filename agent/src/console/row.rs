@@ -88,7 +88,11 @@ impl Row {
             output: number("gen_ai.usage.output_tokens"),
             cost: record.cost.usd.or(record.cost.provider_usd),
             ttft: record.attributes.get("gen_ai.response.time_to_first_chunk").and_then(Value::as_f64),
-            duration: start.zip(end).map(|(start, end)| end.duration_since(start).as_secs_f64()),
+            // A recording without times begins and ends at once.
+            duration: start
+                .zip(end)
+                .map(|(start, end)| end.duration_since(start).as_secs_f64())
+                .filter(|seconds| *seconds > 0.0),
             server: text("server.address"),
             stream: record.attributes.get("gen_ai.request.stream").and_then(Value::as_bool).unwrap_or(false),
             flags: flags(record),
@@ -121,6 +125,7 @@ fn flags(record: &Record) -> Vec<&'static str> {
         (record.usage_source == UsageSource::Absent && record.status.code == StatusCode::Unset, "no-usage"),
         (record.checks.iter().any(|check| check.verdict == "fail"), "check-failed"),
         (record.inferred, "inferred"),
+        (record.kind == "SERVER", "server"),
     ] {
         if set {
             flags.push(flag);

@@ -72,10 +72,10 @@ impl Notifier {
     }
 
     fn say(&self, what: &str) {
-        if let Some(socket) = &self.socket {
-            if let Err(error) = socket.send(what.as_bytes()) {
-                tracing::debug!("cannot tell the service manager: {error}");
-            }
+        if let Some(socket) = &self.socket
+            && let Err(error) = socket.send(what.as_bytes())
+        {
+            tracing::debug!("cannot tell the service manager: {error}");
         }
     }
 }

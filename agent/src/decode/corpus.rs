@@ -126,7 +126,7 @@ fn exchange(value: Value, number: u64) -> Result<Recorded, String> {
             match values {
                 Values::One(value) => headers.push(name, value),
                 Values::Many(values) => {
-                    values.into_iter().for_each(|value| headers.push(name.clone(), value))
+                    values.into_iter().for_each(|value| headers.push(name.clone(), value));
                 }
             }
         }

@@ -199,12 +199,14 @@ impl Worker {
         let mut last_tick = Instant::now();
         let result = loop {
             let Self { source, judge, pipe, .. } = &mut self;
-            source.poll(poll, &mut |event| pipe.event(event, judge));
+            if source.poll(poll, &mut |event| pipe.event(event, judge)) > 0 {
+                lock(&self.stats).engine = self.pipe.engine.stats();
+            }
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
                 self.tick();
+                self.publish();
             }
-            self.publish();
             match commands.try_recv() {
                 Ok(Control::Reconfigure(settings, resources)) => {
                     self.pipe.engine.reconfigure(*settings, resources);
@@ -213,7 +215,10 @@ impl Worker {
                 Err(TryRecvError::Empty) => {}
             }
         };
-        self.pipe.engine.flush(clock::monotonic());
+        // The file has the time of the end, so that a replay ends what is in flight at the same moment.
+        let now = clock::monotonic();
+        self.pipe.record(&Frame::Tick(now));
+        self.pipe.engine.flush(now);
         self.pipe.deliver();
         let stats = self.source.stats();
         self.pipe.record(&Frame::Totals {
@@ -245,6 +250,7 @@ impl Worker {
         self.pipe.flush_record();
     }
 
+    /// Everything, the kernel's counters included, which cost a few system calls.
     fn publish(&self) {
         *lock(&self.stats) = LiveStats {
             capture: self.source.stats(),
