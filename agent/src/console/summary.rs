@@ -122,7 +122,7 @@ impl Summary {
             parts.push(dollars(self.usd));
         }
         if self.unpriced > 0 {
-            parts.push(format!("{} without a known price", self.unpriced));
+            parts.push(format!("{} of unknown cost", self.unpriced));
         }
         parts.push(drops.to_owned());
         parts.join(" · ")

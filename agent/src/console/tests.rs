@@ -92,7 +92,7 @@ fn the_closing_line_always_names_the_drops() {
     let drops = Drops { capture_bytes: 5, http2_connections: 1, ..Drops::default() };
     assert_eq!(
         summary.line(&drops),
-        "2 calls · 1 failed · 1 incomplete · 812 tokens in, 25 out · $0.000137 · 1 without a known price · \
+        "2 calls · 1 failed · 1 incomplete · 812 tokens in, 25 out · $0.000137 · 1 of unknown cost · \
          dropped: 5 bytes lost in capture, 1 HTTP/2 connections not decoded yet"
     );
 }
