@@ -1,5 +1,7 @@
 //! The daemon and its socket: `run`, `tail`, `show`, `status`.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use wirespan_tests::capture::records;
@@ -7,6 +9,9 @@ use wirespan_tests::daemon::Daemon;
 use wirespan_tests::programs::{Program, find, python_sdk};
 use wirespan_tests::standin::Standin;
 use wirespan_tests::{agree, need, process, skip_if};
+
+/// Held by tests that run Python: the daemon of one must not see the programs of another.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Scope: nothing but the Python of the tests, by its executable.
 fn config() -> Result<String> {
@@ -17,6 +22,7 @@ fn config() -> Result<String> {
 #[test]
 fn run_captures_and_tail_and_show_ask_it() -> Result<()> {
     skip_if!(need::kernel_and(&[Program::Python])?);
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let daemon = Daemon::start(&config()?)?;
     let mut tail = process::start(daemon.ask("tail")?.args(["-o", "jsonl"]))?;
     let standin = Standin::start()?;
@@ -60,6 +66,7 @@ fn run_captures_and_tail_and_show_ask_it() -> Result<()> {
 #[test]
 fn the_table_names_model_tokens_cost_and_finish() -> Result<()> {
     skip_if!(need::kernel_and(&[Program::Python])?);
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let standin = Standin::start()?;
     let command = python_sdk(&standin, "chat", "", &["--calls", "3"])?;
     let mut exec = std::process::Command::new(need::wirespan()?);
