@@ -13,6 +13,7 @@ mod call;
 mod control;
 mod count;
 mod emit;
+mod empty;
 mod handle;
 mod maps;
 mod process;

@@ -1,9 +1,12 @@
 //! Client CPU added for each call: without probes, with empty probes at the same places, and under wirespan.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use aya::programs::UProbe;
+use aya::programs::uprobe::UProbeScope;
+use aya::{Ebpf, EbpfLoader};
 use serde::Deserialize;
 
 use super::{median, sites};
@@ -48,22 +51,59 @@ const TRAFFIC: &[Traffic] = &[
     Traffic { name: "small answers, openai SDK", kind: "sdk", wishes: "", calls: 200 },
 ];
 
+/// Where the client is hit, and with what.
+struct Target {
+    wirespan: PathBuf,
+    object: Vec<u8>,
+    library: PathBuf,
+    offsets: Vec<u64>,
+}
+
+/// What runs beside the client.
+enum Watching {
+    Empty(EmptyProbes),
+    Agent(Running),
+}
+
+/// The empty kernel program at every place, for as long as this lives.
+struct EmptyProbes {
+    _programs: Ebpf,
+}
+
+impl EmptyProbes {
+    fn attach(target: &Target) -> Result<Self> {
+        let mut programs =
+            EbpfLoader::new().btf(None).load(&target.object).context("could not load the kernel object")?;
+        let program = programs.program_mut("empty").context("the kernel object has no program `empty`")?;
+        let probe: &mut UProbe = program.try_into().context("`empty` is no uprobe")?;
+        probe.load().context("the kernel refused `empty`")?;
+        for offset in &target.offsets {
+            probe
+                .attach(*offset, &target.library, UProbeScope::AllProcesses)
+                .with_context(|| format!("could not probe {} at {offset:#x}", target.library.display()))?;
+        }
+        Ok(Self { _programs: programs })
+    }
+}
+
 /// Measures and returns the report's section.
 ///
 /// # Errors
 /// When something that is needed is missing or fails.
-pub fn run(wirespan: &Path) -> Result<String> {
-    let python = programs::find(Program::Python)?;
-    let library = sites::libssl_of(&python)?;
-    let places = sites::addresses(&library)?;
-    let script =
-        places.iter().map(|at| format!("uprobe:{}:{at:#x} {{ }}\n", library.display())).collect::<String>();
+pub fn run(wirespan: &Path, object: &Path) -> Result<String> {
+    let library = sites::libssl_of(&programs::find(Program::Python)?)?;
+    let target = Target {
+        wirespan: wirespan.to_owned(),
+        object: std::fs::read(object).with_context(|| format!("could not read {}", object.display()))?,
+        offsets: sites::offsets(&library)?,
+        library,
+    };
     let mut text = format!(
         "## Client CPU added for each call\n\n`cargo xtask bench capture`: user and system time of the client process for each call, \
-         median of {ROUNDS} interleaved rounds. Empty probes: bpftrace with empty actions at the same {} places of `{}`.\n\n\
+         median of {ROUNDS} interleaved rounds. Empty probes: a kernel program that returns at once, at the same {} places of `{}`.\n\n\
          | traffic | no probes | empty probes | wirespan | added, empty | added, wirespan | ratio |\n|---|---:|---:|---:|---:|---:|---:|\n",
-        places.len(),
-        library.file_name().unwrap_or_default().display()
+        target.offsets.len(),
+        target.library.file_name().unwrap_or_default().display()
     );
     for traffic in TRAFFIC {
         let mut costs: [Vec<f64>; 3] = Default::default();
@@ -71,7 +111,7 @@ pub fn run(wirespan: &Path) -> Result<String> {
             for (cost, watcher) in
                 costs.iter_mut().zip([Watcher::Nothing, Watcher::EmptyProbes, Watcher::Wirespan])
             {
-                cost.push(one(wirespan, traffic, watcher, &script)?);
+                cost.push(one(&target, traffic, watcher)?);
             }
         }
         let [nothing, empty, ours] = costs.map(|cost| median(&cost) * 1e6);
@@ -86,7 +126,7 @@ pub fn run(wirespan: &Path) -> Result<String> {
 }
 
 /// Seconds of CPU for each call.
-fn one(wirespan: &Path, traffic: &Traffic, watcher: Watcher, script: &str) -> Result<f64> {
+fn one(target: &Target, traffic: &Traffic, watcher: Watcher) -> Result<f64> {
     let standin = Standin::start()?;
     let folder = tempfile::tempdir()?;
     let go = folder.path().join("go");
@@ -95,16 +135,18 @@ fn one(wirespan: &Path, traffic: &Traffic, watcher: Watcher, script: &str) -> Re
     command.arg(traffic.calls.to_string()).arg(&go);
     let mut client = process::start(&mut command)?;
     client.wait_for("that it is warm", |stdout, _| stdout.contains("warm"))?;
-    let watching = watch(wirespan, watcher, script, client.pid())?;
+    let watching = watch(target, watcher, client.pid())?;
     std::fs::write(&go, "")?;
     let run = client.wait()?.succeeded()?;
     let line = run.stdout.lines().last().unwrap_or_default();
     let spent: Spent =
         serde_json::from_str(line).with_context(|| format!("bench.py said: {}", run.stdout))?;
-    if let Some(agent) = watching {
-        agent.signal("INT")?;
-        let ended = agent.wait()?;
-        if watcher == Watcher::Wirespan {
+    match watching {
+        None => {}
+        Some(Watching::Empty(probes)) => drop(probes),
+        Some(Watching::Agent(agent)) => {
+            agent.signal("INT")?;
+            let ended = agent.wait()?;
             let captured = ended.stdout.lines().count();
             ensure!(
                 captured == traffic.calls as usize,
@@ -117,30 +159,16 @@ fn one(wirespan: &Path, traffic: &Traffic, watcher: Watcher, script: &str) -> Re
     Ok(spent.cpu / f64::from(spent.calls))
 }
 
-fn watch(wirespan: &Path, watcher: Watcher, script: &str, pid: u32) -> Result<Option<Running>> {
+fn watch(target: &Target, watcher: Watcher, pid: u32) -> Result<Option<Watching>> {
     match watcher {
         Watcher::Nothing => Ok(None),
-        Watcher::EmptyProbes => {
-            let mut command = Command::new("bpftrace");
-            command
-                .env("BPFTRACE_MAX_PROBES", "4096")
-                .arg("-e")
-                .arg(format!("BEGIN {{ printf(\"attached\\n\"); }}\n{script}"));
-            let mut agent = match process::start(&mut command) {
-                Ok(agent) => agent,
-                Err(error) => bail!("{error:#}: the empty probes need bpftrace (apt-get install bpftrace)"),
-            };
-            agent.wait_for("that it is attached", |stdout, _| stdout.contains("attached"))?;
-            // BEGIN runs before the probes of the script are in place.
-            std::thread::sleep(std::time::Duration::from_secs(1));
-            Ok(Some(agent))
-        }
+        Watcher::EmptyProbes => Ok(Some(Watching::Empty(EmptyProbes::attach(target)?))),
         Watcher::Wirespan => {
-            let mut command = Command::new(wirespan);
+            let mut command = Command::new(&target.wirespan);
             command.args(["tail", "-o", "jsonl", "--pid", &pid.to_string()]).env("WIRESPAN_LOG", "info");
             let agent = process::start(&mut command)?;
             std::thread::sleep(std::time::Duration::from_secs(2));
-            Ok(Some(agent))
+            Ok(Some(Watching::Agent(agent)))
         }
     }
 }

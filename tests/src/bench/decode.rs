@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::time::Instant;
 
 use agent_capture::{CaptureEvent, ConnectionId, Direction, ProcessInfo, StreamChunk};
 use anyhow::{Context, Result, ensure};
@@ -42,6 +41,7 @@ struct Set {
 /// # Errors
 /// When recordings cannot be read or do not decode.
 pub fn run(corpus: Option<&Path>) -> Result<String> {
+    let settings = settings();
     let mut sets = vec![
         Set { name: "chat, 300 kB prompt".into(), samples: vec![long_prompt()], repeats: 100 },
         Set { name: "chat, stream of 500 chunks".into(), samples: vec![chat_stream(500)], repeats: 60 },
@@ -57,7 +57,7 @@ pub fn run(corpus: Option<&Path>) -> Result<String> {
         },
     ];
     match corpus {
-        Some(folder) => sets.push(recorded(folder)?),
+        Some(folder) => sets.push(recorded(folder, &settings)?),
         None => sets.push(Set {
             name: "recorded exchanges: WIRESPAN_CORPUS is not set".into(),
             samples: Vec::new(),
@@ -66,25 +66,25 @@ pub fn run(corpus: Option<&Path>) -> Result<String> {
     }
     let mut text = format!(
         "## Decoding\n\n`cargo xtask bench decode`: bytes of the connection to Records (engine, content off) against \
-         `serde_json::from_slice::<Value>` of the JSON texts in the same bodies; one thread, median of {ROUNDS} rounds.\n\n\
+         `serde_json::from_slice::<Value>` of the JSON texts in the same bodies; CPU time of one thread, median of {ROUNDS} rounds.\n\n\
          | bodies | body bytes | decode | parse | decode time / parse time |\n|---|---:|---:|---:|---:|\n"
     );
     for set in &sets {
-        text += &row(set)?;
+        text += &row(set, &settings)?;
     }
     Ok(text)
 }
 
-fn row(set: &Set) -> Result<String> {
+fn row(set: &Set, settings: &Settings) -> Result<String> {
     let bytes: usize = set.samples.iter().flat_map(|sample| &sample.texts).map(Vec::len).sum();
     if bytes == 0 {
         return Ok(format!("| {} | | | | |\n", set.name));
     }
     let (mut decode, mut parse) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let begun = Instant::now();
+        let begun = cpu_seconds()?;
         for _ in 0..set.repeats {
-            let found = decode_all(&set.samples)?;
+            let found = decode_all(&set.samples, settings)?;
             ensure!(
                 found == set.samples.len(),
                 "{}: {found} records for {} exchanges",
@@ -92,15 +92,15 @@ fn row(set: &Set) -> Result<String> {
                 set.samples.len()
             );
         }
-        decode.push(begun.elapsed().as_secs_f64());
-        let begun = Instant::now();
+        decode.push(cpu_seconds()? - begun);
+        let begun = cpu_seconds()?;
         for _ in 0..set.repeats {
             for text in set.samples.iter().flat_map(|sample| &sample.texts) {
                 let value: Value = serde_json::from_slice(text).with_context(|| set.name.clone())?;
                 std::hint::black_box(value);
             }
         }
-        parse.push(begun.elapsed().as_secs_f64());
+        parse.push(cpu_seconds()? - begun);
     }
     let (decode, parse) = (median(&decode), median(&parse));
     let all = f64::from(u32::try_from(bytes)?) * f64::from(set.repeats) / 1e6;
@@ -113,18 +113,32 @@ fn row(set: &Set) -> Result<String> {
     ))
 }
 
-/// Runs every sample through an engine, each on a connection of its own; returns the number of Records.
-fn decode_all(samples: &[Sample]) -> Result<usize> {
-    let settings = Settings {
+/// CPU time of this thread: other programs on the machine do not count.
+fn cpu_seconds() -> Result<f64> {
+    let file = "/proc/thread-self/schedstat";
+    // The kernel adds up when a thread leaves the processor, else only at its next tick.
+    std::thread::yield_now();
+    let text = std::fs::read_to_string(file).with_context(|| format!("could not read {file}"))?;
+    let nanoseconds = text.split_whitespace().next().with_context(|| format!("{file} is empty"))?;
+    Ok(nanoseconds.parse::<f64>().with_context(|| file.to_owned())? / 1e9)
+}
+
+/// The defaults of the command, with the embedded prices.
+fn settings() -> Settings {
+    Settings {
         content: wirespan::config::ContentSection::default(),
         max_body: 32 << 20,
         hosts: Vec::new(),
         compat: agent_genai::Compat::default(),
         prices: agent_genai::PriceTable::embedded(),
         source: "recording",
-    };
+    }
+}
+
+/// Runs every sample through an engine, each on a connection of its own; returns the number of Records.
+fn decode_all(samples: &[Sample], settings: &Settings) -> Result<usize> {
     let resources = |_: &ProcessInfo| BTreeMap::new();
-    let mut engine = Engine::new(settings, Bounds::default(), Box::new(resources), "bench".into(), 0);
+    let mut engine = Engine::new(settings.clone(), Bounds::default(), Box::new(resources), "bench".into(), 0);
     let mut records = 0;
     for (number, sample) in samples.iter().enumerate() {
         let connection = ConnectionId { tgid: 1, start_time: 1, handle: number as u64 + 1, generation: 1 };
@@ -149,13 +163,7 @@ fn decode_all(samples: &[Sample]) -> Result<usize> {
     Ok(records)
 }
 
-fn sample(
-    path: &str,
-    request: Vec<u8>,
-    content_type: &str,
-    response: Vec<u8>,
-    texts: Vec<Vec<u8>>,
-) -> Sample {
+fn sample(path: &str, request: Vec<u8>, content_type: &str, response: &[u8], texts: Vec<Vec<u8>>) -> Sample {
     with_heads(
         &format!("POST {path} HTTP/1.1\r\nhost: api.example.com\r\ncontent-type: application/json\r\n"),
         request,
@@ -171,7 +179,7 @@ fn with_heads(
     request: Vec<u8>,
     status: u16,
     content_type: &str,
-    response: Vec<u8>,
+    response: &[u8],
     mut texts: Vec<Vec<u8>>,
 ) -> Sample {
     let mut egress = format!("{head}content-length: {}\r\n\r\n", request.len()).into_bytes();
@@ -181,7 +189,7 @@ fn with_heads(
         response.len()
     )
     .into_bytes();
-    ingress.extend_from_slice(&response);
+    ingress.extend_from_slice(response);
     texts.push(request);
     texts.retain(|text| !text.is_empty());
     Sample { egress, ingress, texts }
@@ -197,7 +205,7 @@ fn long_prompt() -> Sample {
         "usage": {"prompt_tokens": 60_000, "completion_tokens": 2, "total_tokens": 60_002}});
     let response = response.to_string().into_bytes();
     let texts = vec![response.clone()];
-    sample("/v1/chat/completions", request, "application/json", response, texts)
+    sample("/v1/chat/completions", request, "application/json", &response, texts)
 }
 
 /// An event stream and the texts in it.
@@ -238,7 +246,7 @@ fn chat_stream(chunks: usize) -> Sample {
     body.extend_from_slice(b"data: [DONE]\n\n");
     let request =
         json!({"model": "gpt-4o-mini", "stream": true, "messages": [{"role": "user", "content": "count"}]});
-    sample("/v1/chat/completions", request.to_string().into_bytes(), "text/event-stream", body, texts)
+    sample("/v1/chat/completions", request.to_string().into_bytes(), "text/event-stream", &body, texts)
 }
 
 fn messages_stream(chunks: usize) -> Sample {
@@ -262,7 +270,7 @@ fn messages_stream(chunks: usize) -> Sample {
     events.push((Some("message_stop"), json!({"type": "message_stop"})));
     let (body, texts) = stream(&events);
     let request = json!({"model": "claude-haiku-4-5", "max_tokens": 1_000, "stream": true, "messages": [{"role": "user", "content": "count"}]});
-    sample("/v1/messages", request.to_string().into_bytes(), "text/event-stream", body, texts)
+    sample("/v1/messages", request.to_string().into_bytes(), "text/event-stream", &body, texts)
 }
 
 fn embeddings() -> Sample {
@@ -274,11 +282,11 @@ fn embeddings() -> Sample {
     let request =
         json!({"model": "text-embedding-3-small", "input": vec!["text"; 64]}).to_string().into_bytes();
     let texts = vec![response.clone()];
-    sample("/v1/embeddings", request, "application/json", response, texts)
+    sample("/v1/embeddings", request, "application/json", &response, texts)
 }
 
 /// The recorded exchanges of the four APIs that decode to a call.
-fn recorded(folder: &Path) -> Result<Set> {
+fn recorded(folder: &Path, settings: &Settings) -> Result<Set> {
     let mut samples = Vec::new();
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .with_context(|| format!("could not list {}", folder.display()))?
@@ -294,7 +302,7 @@ fn recorded(folder: &Path) -> Result<Set> {
         }
         for line in BufReader::new(File::open(&path)?).lines() {
             if let Some(sample) = exchange(&serde_json::from_str(&line?)?)
-                && decode_all(std::slice::from_ref(&sample))? == 1
+                && decode_all(std::slice::from_ref(&sample), settings)? == 1
             {
                 samples.push(sample);
             }
@@ -334,5 +342,5 @@ fn exchange(line: &Value) -> Option<Sample> {
     let method = line.pointer("/request/method")?.as_str()?;
     let head = format!("{method} /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n");
     let status = u16::try_from(line.pointer("/response/status")?.as_u64()?).ok()?;
-    Some(with_heads(&head, request, status, content_type, response, texts))
+    Some(with_heads(&head, request, status, content_type, &response, texts))
 }

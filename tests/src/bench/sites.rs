@@ -27,16 +27,18 @@ pub(super) fn libssl_of(python: &Path) -> Result<PathBuf> {
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }
 
-/// Virtual addresses of all places.
+/// Offsets in the file of all places.
 ///
 /// # Errors
 /// When the file is no ELF with these functions.
-pub(super) fn addresses(library: &Path) -> Result<Vec<u64>> {
+pub(super) fn offsets(library: &Path) -> Result<Vec<u64>> {
     let bytes = std::fs::read(library).with_context(|| format!("could not read {}", library.display()))?;
     let file =
         object::File::parse(bytes.as_slice()).with_context(|| format!("{} is no ELF", library.display()))?;
     let text = file.section_by_name(".text").context("no .text")?;
     let code = text.data().context(".text")?;
+    let (start, _) = text.file_range().context("a .text without bytes")?;
+    let offset = |address: u64| address - text.address() + start;
     let mut found = Vec::new();
     for symbol in file.dynamic_symbols() {
         let name = symbol.name().unwrap_or_default();
@@ -44,7 +46,7 @@ pub(super) fn addresses(library: &Path) -> Result<Vec<u64>> {
         if symbol.size() == 0 || !(both || entry) {
             continue;
         }
-        found.push(symbol.address());
+        found.push(offset(symbol.address()));
         if !both {
             continue;
         }
@@ -53,7 +55,7 @@ pub(super) fn addresses(library: &Path) -> Result<Vec<u64>> {
             code.get(from..from + usize::try_from(symbol.size())?).context("a function outside .text")?;
         for instruction in Decoder::with_ip(64, body, symbol.address(), DecoderOptions::NONE) {
             if instruction.mnemonic() == Mnemonic::Ret {
-                found.push(instruction.ip());
+                found.push(offset(instruction.ip()));
             }
         }
     }

@@ -17,6 +17,9 @@ struct Cli {
     /// The `wirespan` binary
     #[arg(long)]
     wirespan: PathBuf,
+    /// The compiled kernel programs
+    #[arg(long)]
+    object: PathBuf,
     /// Report whose sections are replaced
     #[arg(long)]
     report: Option<PathBuf>,
@@ -39,7 +42,7 @@ fn main() -> Result<()> {
     }
     if cli.what != What::Decode {
         sections.push(("memory", memory::run(&cli.wirespan)?));
-        sections.push(("capture", capture::run(&cli.wirespan)?));
+        sections.push(("capture", capture::run(&cli.wirespan, &cli.object)?));
     }
     for (name, text) in &sections {
         let mut out = std::io::stdout().lock();
