@@ -49,20 +49,24 @@ impl Drops {
             record_frames,
         } = self;
         let causes: Vec<String> = [
-            (*capture_bytes, "bytes lost in capture"),
-            (*control_events, "control events lost"),
-            (*untracked_calls, "reads or writes not followed"),
-            (*untracked_processes, "processes not followed (table full)"),
-            (*memory_exchanges, "calls cut for memory"),
-            (*evicted_connections, "connections evicted"),
-            (*export_spans, "spans not exported"),
-            (*unread_calls, "calls not shown (reader too slow)"),
-            (*record_frames, "frames not recorded"),
-            (*http2_connections, "HTTP/2 connections not decoded yet"),
+            (*capture_bytes, "byte lost in capture", "bytes lost in capture"),
+            (*control_events, "control event lost", "control events lost"),
+            (*untracked_calls, "read or write not followed", "reads or writes not followed"),
+            (
+                *untracked_processes,
+                "process not followed (table full)",
+                "processes not followed (table full)",
+            ),
+            (*memory_exchanges, "call cut for memory", "calls cut for memory"),
+            (*evicted_connections, "connection evicted", "connections evicted"),
+            (*export_spans, "span not exported", "spans not exported"),
+            (*unread_calls, "call not shown (reader too slow)", "calls not shown (reader too slow)"),
+            (*record_frames, "frame not recorded", "frames not recorded"),
+            (*http2_connections, "HTTP/2 connection not decoded yet", "HTTP/2 connections not decoded yet"),
         ]
         .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, cause)| format!("{number} {cause}"))
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, one, many)| format!("{number} {}", if number == 1 { one } else { many }))
         .collect();
         if causes.is_empty() { "no drops".to_owned() } else { format!("dropped: {}", causes.join(", ")) }
     }

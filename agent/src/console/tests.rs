@@ -93,7 +93,7 @@ fn the_closing_line_always_names_the_drops() {
     assert_eq!(
         summary.line(&drops),
         "2 calls · 1 failed · 1 incomplete · 812 tokens in, 25 out · $0.000137 · 1 of unknown cost · \
-         dropped: 5 bytes lost in capture, 1 HTTP/2 connections not decoded yet"
+         dropped: 5 bytes lost in capture, 1 HTTP/2 connection not decoded yet"
     );
 }
 
