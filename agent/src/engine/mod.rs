@@ -4,21 +4,20 @@ mod connection;
 mod content;
 pub(crate) mod exchanges;
 mod processes;
+mod settings;
 mod stats;
 
 use std::{collections::BTreeMap, collections::VecDeque, sync::Arc};
 
 use agent_capture::{CaptureEvent, ConnectionId, ProcessInfo, StreamChunk, Verdict};
-use agent_genai::{
-    Call, Compat, Decoder, DecoderOptions, HostRule, PriceTable, Record, RecordOptions, SpanIds,
-    build_record, record::Attributes,
-};
-use agent_wire::{Direction, ExchangeId, Limits, Nanos, Role};
+use agent_genai::{Call, Record, SpanIds, build_record, record::Attributes};
+use agent_wire::{Direction, ExchangeId, Nanos, Role};
 
-use crate::config::ContentSection;
 use connection::{Tracked, Turn};
 pub use processes::Resources;
 use processes::{Known, Processes};
+use settings::Made;
+pub use settings::{Bounds, Settings};
 pub use stats::EngineStats;
 
 /// How long after a process's exit its connections are ended, in nanoseconds of kernel time: its last bytes may come by another
@@ -26,42 +25,6 @@ pub use stats::EngineStats;
 const EXIT_GRACE: u64 = 500_000_000;
 /// Shortest time between two looks for idle exchanges, in nanoseconds.
 const IDLE_SCAN: u64 = 1_000_000_000;
-
-/// What may be changed while the engine runs.
-#[derive(Clone)]
-pub struct Settings {
-    /// Whose message content is kept.
-    pub content: ContentSection,
-    /// Most bytes of one body that are kept for content.
-    pub max_body: usize,
-    /// Names of providers by host.
-    pub hosts: Vec<HostRule>,
-    /// Older attribute names to emit as well.
-    pub compat: Compat,
-    /// Prices.
-    pub prices: PriceTable,
-    /// `capture.source` of the Records.
-    pub source: &'static str,
-}
-
-/// Bounds on what the engine holds.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// Bounds of one connection.
-    pub limits: Limits,
-    /// Most bytes held for all exchanges in flight.
-    pub memory: usize,
-    /// Most connections.
-    pub connections: usize,
-    /// An exchange without a byte for so long is ended, in nanoseconds.
-    pub idle: u64,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { limits: Limits::default(), memory: 256 << 20, connections: 65_536, idle: 1_800_000_000_000 }
-    }
-}
 
 /// A call that has ended.
 #[derive(Debug, Clone)]
@@ -85,42 +48,6 @@ pub struct VerdictChange {
     pub verdict: Verdict,
     /// Bytes seen of the direction that carries requests when this was decided: a later request is not meant.
     pub seen: u64,
-}
-
-/// Decoders and record options that follow from the settings.
-struct Made {
-    plain: Decoder,
-    content: Decoder,
-    plain_record: RecordOptions,
-    content_record: RecordOptions,
-}
-
-impl Made {
-    fn new(settings: &Settings) -> Self {
-        let decoder = |content| {
-            Decoder::new(DecoderOptions {
-                content,
-                max_body: settings.max_body,
-                hosts: settings.hosts.clone(),
-            })
-        };
-        let record = |content| RecordOptions {
-            compat: settings.compat,
-            content,
-            tool_descriptions: content && settings.content.tool_descriptions,
-            source: settings.source,
-        };
-        Self {
-            plain: decoder(false),
-            content: decoder(true),
-            plain_record: record(false),
-            content_record: record(true),
-        }
-    }
-
-    fn decoder(&self, content: bool) -> &Decoder {
-        if content { &self.content } else { &self.plain }
-    }
 }
 
 /// Turns capture events into Records.
@@ -424,7 +351,7 @@ impl Engine {
         };
         let ids = SpanIds::derive(&seed(&self.boot_id, id, exchange), call.request.traceparent.as_deref());
         let cost = self.settings.prices.cost(&call);
-        let options = if content { &self.made.content_record } else { &self.made.plain_record };
+        let options = self.made.record(content);
         let record = build_record(&call, &ids, &resource, cost, options);
         self.stats.calls += 1;
         self.stats.incomplete_calls += u64::from(!record.capture.complete);

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use agent_capture::Direction as Way;
+use agent_genai::{Compat, PriceTable};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::ContentRule;
+use crate::config::{ContentRule, ContentSection};
 
 const OFFSET: i64 = 1_000_000_000_000;
 
