@@ -76,3 +76,58 @@ pub fn one(record: &Record, facts: &Facts) -> Result<()> {
 pub fn text<'a>(record: &'a Record, name: &str) -> &'a str {
     record.attributes.get(name).and_then(Value::as_str).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::standin::Fingerprint;
+
+    fn record(id: &str, output: u64) -> Record {
+        serde_json::from_value(json!({
+            "v": 1, "trace_id": "t", "span_id": "s", "parent_span_id": null, "name": "chat m", "kind": "CLIENT",
+            "start": "", "end": "", "status": {"code": "UNSET"}, "resource": {},
+            "attributes": {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.response.id": id,
+                "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": output},
+            "usage_source": "reported", "cost": {"usd": null, "source": "none", "provider_usd": null, "lines": []},
+            "capture": {"source": "uprobe", "complete": true, "request_bytes": 1, "response_bytes": 1, "lost_bytes": 0,
+                "truncated": false, "attached_mid_stream": false},
+            "inferred": false,
+        }))
+        .unwrap()
+    }
+
+    fn seen(id: &str) -> Seen {
+        let facts = Facts {
+            operation: "chat".into(),
+            model: "m".into(),
+            id: id.into(),
+            input: Some(7),
+            output: Some(3),
+            ..Facts::default()
+        };
+        let body = Fingerprint::of(b"");
+        Seen {
+            number: 0,
+            path: "/".into(),
+            request: body.clone(),
+            response: body,
+            status: 200,
+            facts: Some(facts),
+        }
+    }
+
+    #[test]
+    fn every_difference_is_found() {
+        assert!(all(&[record("a", 3), record("b", 3)], &[seen("b"), seen("a")]).is_ok());
+        assert!(all(&[record("a", 4)], &[seen("a")]).is_err(), "a wrong count");
+        assert!(all(&[], &[seen("a")]).is_err(), "a missing record");
+        assert!(all(&[record("a", 3), record("a", 3)], &[seen("a")]).is_err(), "a record twice");
+        assert!(all(&[record("a", 3), record("b", 3)], &[seen("a")]).is_err(), "a record too many");
+        assert!(all(&[record("", 3)], &[]).is_err(), "a nameless record too many");
+        let mut incomplete = record("a", 3);
+        incomplete.capture.complete = false;
+        assert!(all(&[incomplete], &[seen("a")]).is_err(), "an incomplete record");
+    }
+}

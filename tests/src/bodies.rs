@@ -133,3 +133,16 @@ fn same(what: &str, mut captured: Vec<Fingerprint>, mut wanted: Vec<Fingerprint>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_compared_as_multisets() {
+        let (a, b) = (Fingerprint::of(b"a"), Fingerprint::of(b"b"));
+        assert!(same("x", vec![a.clone(), b.clone()], vec![b.clone(), a.clone()]).is_ok());
+        assert!(same("x", vec![a.clone(), a.clone()], vec![a.clone(), b]).is_err());
+        assert!(same("x", vec![a], vec![]).is_err());
+    }
+}

@@ -121,3 +121,22 @@ fn node_anthropic() -> Result<()> {
     node("messages", "gzip", &[])?;
     node("messages", "", &["--stream"])
 }
+
+#[test]
+fn curl() -> Result<()> {
+    skip_if!(need::kernel_and(&[Program::Curl])?);
+    let standin = Standin::start()?;
+    let mut command = Command::new("sh");
+    programs::trusting(&mut command, &standin);
+    command.arg(programs::script("parallel.sh")).arg(standin.url("")).args(["200", "20"]);
+    captured_whole(&standin, &command, 200)
+}
+
+#[test]
+fn http_libraries_without_an_sdk() -> Result<()> {
+    skip_if!(need::kernel_and(&[Program::Python])?);
+    let standin = Standin::start()?;
+    let mut command = programs::command(Program::Python, &standin)?;
+    command.arg(programs::script("libs.py")).arg(standin.url("")).arg("50");
+    captured_whole(&standin, &command, 200)
+}
