@@ -173,6 +173,10 @@ impl Items {
             BodyKind::Whole => Framer::Whole,
             BodyKind::Sse => Framer::Sse(Box::new(SseDecoder::new(self.max_item))),
             BodyKind::Ndjson => Framer::Ndjson(NdjsonDecoder::new(self.max_item)),
+            // Not framed yet.
+            BodyKind::JsonArray | BodyKind::EventStream | BodyKind::Grpc | BodyKind::WebSocket => {
+                Framer::Whole
+            }
         };
     }
 

@@ -104,6 +104,57 @@ pub enum BodyKind {
     Sse,
     /// One JSON text a line.
     Ndjson,
+    /// One JSON array, its elements handed on one by one.
+    JsonArray,
+    /// AWS event stream (`application/vnd.amazon.eventstream`).
+    EventStream,
+    /// gRPC's length-prefixed messages.
+    Grpc,
+    /// WebSocket messages (RFC 6455), after the connection or the stream was switched to them.
+    WebSocket,
+}
+
+/// One message of an AWS event stream: a checked frame, its well-known headers taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventMessage<'a> {
+    /// `:message-type`: `event`, `exception` or `error`.
+    pub message_type: &'a str,
+    /// `:event-type`, else `:exception-type`, else `:error-code`; empty when there was none.
+    pub kind: &'a str,
+    /// `:content-type`; empty when there was none.
+    pub content_type: &'a str,
+    /// `:error-message` of an `error` message; empty when there was none.
+    pub error: &'a str,
+    /// The payload.
+    pub payload: &'a [u8],
+    /// The payload was longer than [`Limits::max_item`] and only its beginning is here.
+    pub truncated: bool,
+}
+
+/// What a WebSocket message is (RFC 6455 section 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WsKind {
+    /// Text.
+    Text,
+    /// Binary.
+    Binary,
+    /// Close; the payload holds code and reason.
+    Close,
+    /// Ping.
+    Ping,
+    /// Pong.
+    Pong,
+}
+
+/// One WebSocket message: fragments joined, unmasked, and inflated when permessage-deflate was agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WsMessage<'a> {
+    /// Kind.
+    pub kind: WsKind,
+    /// Payload.
+    pub data: &'a [u8],
+    /// The payload was longer than [`Limits::max_item`], or part of it could not be inflated; only the beginning is here.
+    pub truncated: bool,
 }
 
 /// One server-sent event, complete (dispatched by a blank line, or by the end of the stream).
@@ -133,6 +184,25 @@ pub enum Body<'a> {
         /// Longer than [`Limits::max_item`]; only the beginning is here.
         truncated: bool,
     },
+    /// One element of a body that is one JSON array, without the comma around it.
+    Element {
+        /// The bytes of the element.
+        data: &'a [u8],
+        /// Longer than [`Limits::max_item`]; only the beginning is here.
+        truncated: bool,
+    },
+    /// One message of an AWS event stream.
+    Message(EventMessage<'a>),
+    /// One gRPC message. Its payload means nothing without a schema, so only its size is told.
+    Grpc {
+        /// The compressed flag.
+        compressed: bool,
+        /// Payload length in bytes, as sent.
+        bytes: u64,
+    },
+    /// One WebSocket message. Those of the client come as the request body, those of the server as the response body, of the exchange that
+    /// opened the session.
+    Frame(WsMessage<'a>),
     /// That many bytes of the message as sent (before decoding) were lost here. What follows does not join what came before.
     Gap(u64),
 }

@@ -22,8 +22,8 @@ mod sse;
 
 pub use connection::{Connection, Protocol};
 pub use exchange::{
-    Body, BodyKind, Direction, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, Nanos, RequestHead,
-    ResponseHead, Role, Sink, SseEvent, Version,
+    Body, BodyKind, Direction, EventMessage, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, Nanos,
+    RequestHead, ResponseHead, Role, Sink, SseEvent, Version, WsKind, WsMessage,
 };
 pub use headers::Headers;
 pub use replay::replay;

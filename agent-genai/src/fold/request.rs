@@ -46,7 +46,8 @@ impl RequestBody {
                 skimmer.push(data);
                 skimmer.push(b"\n");
             }
-            Body::Event(_) => {}
+            Body::Event(_) | Body::Element { .. } | Body::Message(_) | Body::Grpc { .. } | Body::Frame(_) => {
+            }
             Body::Gap(_) => self.broken = true,
         }
     }

@@ -115,7 +115,10 @@ impl Fold {
                 }
             }
             Body::Event(event) => self.item(event.event, event.data, event.truncated, at),
-            Body::Line { data, truncated } => self.item("", data, truncated, at),
+            Body::Line { data, truncated } | Body::Element { data, truncated } => {
+                self.item("", data, truncated, at);
+            }
+            Body::Message(_) | Body::Grpc { .. } | Body::Frame(_) => {}
             Body::Gap(_) => self.response.broken |= self.response.skimmer.is_some(),
         }
     }

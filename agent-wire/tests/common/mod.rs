@@ -22,9 +22,16 @@ pub(crate) enum Note {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Item {
     Data(Vec<u8>),
-    Event { event: String, data: Vec<u8>, id: String, truncated: bool },
+    Event {
+        event: String,
+        data: Vec<u8>,
+        id: String,
+        truncated: bool,
+    },
     Line(Vec<u8>, bool),
     Gap(u64),
+    /// Any other kind, as its debug text.
+    Other(String),
 }
 
 impl Item {
@@ -39,6 +46,7 @@ impl Item {
             },
             Body::Line { data, truncated } => Self::Line(data.to_vec(), truncated),
             Body::Gap(bytes) => Self::Gap(bytes),
+            other => Self::Other(format!("{other:?}")),
         }
     }
 }

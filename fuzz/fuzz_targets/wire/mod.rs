@@ -26,6 +26,8 @@ pub enum Item {
     Event(String, Vec<u8>, String, bool),
     Line(Vec<u8>, bool),
     Gap(u64),
+    /// Any other kind, as its debug text.
+    Other(String),
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,7 @@ fn add(items: &mut Vec<Item>, body: Body<'_>) -> Interest {
         }
         (_, Body::Line { data, truncated }) => items.push(Item::Line(data.to_vec(), truncated)),
         (_, Body::Gap(bytes)) => items.push(Item::Gap(bytes)),
+        (_, other) => items.push(Item::Other(format!("{other:?}"))),
     }
     Interest::Full
 }
