@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::coding::{Chain, Stop};
+use crate::eventstream::EventStreamDecoder;
 use crate::exchange::{Body, BodyKind, Limits};
 use crate::headers::Headers;
 use crate::items::Out;
@@ -31,6 +32,7 @@ enum Framer {
     Whole,
     Sse(Box<SseDecoder>),
     Ndjson(NdjsonDecoder),
+    EventStream(Box<EventStreamDecoder>),
 }
 
 impl BodyDecoder {
@@ -72,7 +74,7 @@ impl BodyDecoder {
         if self.stopped.is_some() {
             return ControlFlow::Continue(());
         }
-        self.items.before_gap(out)?;
+        self.items.before_gap(bytes, out)?;
         if let Some(coding) = self.chain.coding() {
             self.stopped = Some(Stop::Lost(bytes, coding));
         }
@@ -100,7 +102,11 @@ impl BodyDecoder {
 
     /// Why the body stops before its end.
     pub(crate) fn undecodable(&self) -> Option<String> {
-        self.stopped.as_ref().map(ToString::to_string)
+        let stopped = self.stopped.as_ref().map(ToString::to_string);
+        stopped.or_else(|| match &self.items.framer {
+            Framer::EventStream(messages) => messages.fault().map(|why| format!("AWS event stream: {why}")),
+            Framer::Undecided(..) | Framer::Whole | Framer::Sse(_) | Framer::Ndjson(_) => None,
+        })
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
@@ -109,6 +115,7 @@ impl BodyDecoder {
             Framer::Whole => 0,
             Framer::Sse(sse) => size_of::<SseDecoder>() + sse.held_bytes(),
             Framer::Ndjson(ndjson) => ndjson.held_bytes(),
+            Framer::EventStream(messages) => size_of::<EventStreamDecoder>() + messages.held_bytes(),
         };
         self.chain.held_bytes() + framer
     }
@@ -144,6 +151,7 @@ impl Items {
             Framer::Whole => out(Body::Data(piece)),
             Framer::Sse(sse) => sse.feed(piece, out),
             Framer::Ndjson(ndjson) => ndjson.feed(piece, out),
+            Framer::EventStream(messages) => messages.feed(piece, out),
             Framer::Undecided(declared, first) if first.is_empty() => match declared.settle(piece, false) {
                 Some(kind) => {
                     self.choose(kind);
@@ -173,10 +181,9 @@ impl Items {
             BodyKind::Whole => Framer::Whole,
             BodyKind::Sse => Framer::Sse(Box::new(SseDecoder::new(self.max_item))),
             BodyKind::Ndjson => Framer::Ndjson(NdjsonDecoder::new(self.max_item)),
+            BodyKind::EventStream => Framer::EventStream(Box::new(EventStreamDecoder::new(self.max_item))),
             // Not framed yet.
-            BodyKind::JsonArray | BodyKind::EventStream | BodyKind::Grpc | BodyKind::WebSocket => {
-                Framer::Whole
-            }
+            BodyKind::JsonArray | BodyKind::Grpc | BodyKind::WebSocket => Framer::Whole,
         };
     }
 
@@ -189,11 +196,12 @@ impl Items {
         self.frame(&first, out)
     }
 
-    fn before_gap(&mut self, out: &mut Out<'_>) -> ControlFlow<()> {
+    fn before_gap(&mut self, bytes: u64, out: &mut Out<'_>) -> ControlFlow<()> {
         self.decide(out)?;
         match &mut self.framer {
             Framer::Sse(sse) => sse.gap(),
             Framer::Ndjson(ndjson) => ndjson.gap(),
+            Framer::EventStream(messages) => messages.gap(bytes),
             Framer::Whole | Framer::Undecided(..) => {}
         }
         ControlFlow::Continue(())
@@ -204,6 +212,10 @@ impl Items {
         match &mut self.framer {
             Framer::Sse(sse) => sse.finish(cut, out),
             Framer::Ndjson(ndjson) => ndjson.finish(cut, out),
+            Framer::EventStream(messages) => {
+                messages.finish(cut);
+                ControlFlow::Continue(())
+            }
             Framer::Whole | Framer::Undecided(..) => ControlFlow::Continue(()),
         }
     }

@@ -9,6 +9,7 @@
 mod body;
 mod coding;
 mod connection;
+mod eventstream;
 mod exchange;
 mod exchanges;
 mod headers;

@@ -1,21 +1,27 @@
 //! How a body is cut into items: by its media type, corrected by its first bytes.
 
+use crate::eventstream::starts_with_prelude;
 use crate::exchange::BodyKind;
 use crate::headers::Headers;
 
 /// Blank bytes looked past before the media type is believed.
 const MAX_BLANK: usize = 64;
 
+/// Media types that say nothing.
+const VAGUE: [&str; 4] = ["", "text/plain", "application/octet-stream", "binary/octet-stream"];
+
 /// What a body says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Declared {
     kind: BodyKind,
-    /// Events may be hidden under this type.
+    /// Server-sent events may be hidden under this type.
     may_be_events: bool,
+    /// Messages of an AWS event stream may be hidden under this type.
+    may_be_messages: bool,
 }
 
 impl Declared {
-    /// From the Content-Type field. Only responses are event streams under another type.
+    /// From the Content-Type field. Only responses are server-sent events under another type.
     pub(crate) fn new(headers: &Headers, response: bool) -> Self {
         let media_type = headers.get("content-type").unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -26,20 +32,31 @@ impl Declared {
             | "application/jsonl"
             | "application/x-jsonl"
             | "application/stream+json" => BodyKind::Ndjson,
+            "application/vnd.amazon.eventstream" => BodyKind::EventStream,
             _ => BodyKind::Whole,
         };
-        let vague = ["", "text/plain", "application/octet-stream", "binary/octet-stream"];
-        let may_be_events = response && (vague.contains(&media_type.as_str()) || media_type.contains("json"));
-        Self { kind, may_be_events }
+        let vague = VAGUE.contains(&media_type.as_str());
+        let may_be_events =
+            response && (vague || media_type.contains("json") || kind == BodyKind::EventStream);
+        Self { kind, may_be_events, may_be_messages: vague }
     }
 
     /// Decides by the first decoded bytes; `None` asks for more. With `last` there are no more.
     pub(crate) fn settle(self, first: &[u8], last: bool) -> Option<BodyKind> {
-        // Only these two beliefs can be overturned.
-        if self.kind != BodyKind::Sse && !self.may_be_events {
+        let undecided = if last { Some(self.kind) } else { None };
+        if self.may_be_messages {
+            match starts_with_prelude(first) {
+                Some(true) => return Some(BodyKind::EventStream),
+                Some(false) => {}
+                None if last => {}
+                None => return None,
+            }
+        }
+        // Only these beliefs can be overturned by text.
+        let believed = !matches!(self.kind, BodyKind::Sse | BodyKind::EventStream);
+        if believed && !self.may_be_events {
             return Some(self.kind);
         }
-        let undecided = if last { Some(self.kind) } else { None };
         let marked = b"\xef\xbb\xbf";
         if first.len() < marked.len() && marked.starts_with(first) {
             return undecided;
@@ -51,8 +68,12 @@ impl Declared {
             return Some(self.kind);
         }
         let Some(initial) = text.first() else { return undecided };
-        if self.kind == BodyKind::Sse {
-            return Some(if matches!(initial, b'{' | b'[' | b'<') { BodyKind::Whole } else { BodyKind::Sse });
+        // Errors in JSON or HTML under the type of a stream.
+        if !believed && matches!(initial, b'{' | b'[' | b'<') {
+            return Some(BodyKind::Whole);
+        }
+        if !self.may_be_events {
+            return Some(self.kind);
         }
         for name in [&b":"[..], b"data:", b"event:", b"id:", b"retry:"] {
             if text.starts_with(name) {
@@ -83,6 +104,7 @@ mod tests {
             ("application/stream+json", "{", BodyKind::Ndjson),
             ("application/jsonl", "{", BodyKind::Ndjson),
             ("application/json", "{", BodyKind::Whole),
+            ("application/vnd.amazon.eventstream", "\0\0\0\u{1}", BodyKind::EventStream),
             ("", "{", BodyKind::Whole),
         ] {
             assert_eq!(
@@ -104,6 +126,12 @@ mod tests {
             ("text/event-stream", " {\"error\"", BodyKind::Whole),
             ("text/event-stream", "<html>", BodyKind::Whole),
             ("text/event-stream", "[", BodyKind::Whole),
+            ("application/vnd.amazon.eventstream", "{\"message\"", BodyKind::Whole),
+            ("application/vnd.amazon.eventstream", "data: {}", BodyKind::Sse),
+            ("application/octet-stream", EMPTY_MESSAGE, BodyKind::EventStream),
+            ("", EMPTY_MESSAGE, BodyKind::EventStream),
+            ("", "\0\0\0\u{10}\0\0\0\0\u{1}\0\0\0", BodyKind::Whole),
+            ("application/json", EMPTY_MESSAGE, BodyKind::Whole),
             ("text/html", "data: not events", BodyKind::Whole),
         ] {
             assert_eq!(
@@ -114,6 +142,9 @@ mod tests {
         }
         assert_eq!(declared("application/json", false).settle(b"data: x", false), Some(BodyKind::Whole));
     }
+
+    /// Prelude of a message with a payload of 3 bytes and no headers; its checksum happens to be ASCII.
+    const EMPTY_MESSAGE: &str = "\u{0}\u{0}\u{0}\u{13}\u{0}\u{0}\u{0}\u{0}\u{42}\u{62}\u{32}\u{3b}";
 
     #[test]
     fn decides_only_when_it_can() {
@@ -126,5 +157,8 @@ mod tests {
         assert_eq!(json.settle(&[b' '; 100], false), Some(BodyKind::Whole));
         let late = [&[b'\t'; 88][..], b": events"].concat();
         assert_eq!(json.settle(&late, false), Some(BodyKind::Whole));
+        let untyped = declared("", true);
+        assert_eq!(untyped.settle(&EMPTY_MESSAGE.as_bytes()[..11], false), None);
+        assert_eq!(untyped.settle(&EMPTY_MESSAGE.as_bytes()[..11], true), Some(BodyKind::Whole));
     }
 }

@@ -125,7 +125,7 @@ fn headers(fields: &Value) -> agent_wire::Headers {
 #[test]
 fn recorded_bodies_decode_whatever_the_recorder_did_to_them() {
     let Some(folder) = corpus() else { return };
-    let (mut streams, mut coded) = (0, 0);
+    let (mut streams, mut messages, mut coded) = (0, 0, 0);
     for (name, line) in lines(&folder) {
         let (Some(request), Some(response)) = (line["request"].as_object(), line["response"].as_object())
         else {
@@ -164,15 +164,25 @@ fn recorded_bodies_decode_whatever_the_recorder_did_to_them() {
             Item::Event { data, .. } | Item::Line(data, _) => {
                 data == b"[DONE]" || serde_json::from_slice::<Value>(data).is_ok()
             }
+            Item::Message(_, data, _) => serde_json::from_slice::<Value>(data).is_ok(),
             Item::Data(_) | Item::Gap(_) | Item::Other(_) => false,
         };
         // What is called a stream may still be an error in one JSON text.
         let whole =
             matches!(items.as_slice(), [Item::Data(data)] if matches!(data.first(), Some(b'{' | b'[')));
+        if line["stream"] == "eventstream" && !response.is_empty() && !whole {
+            // Every checksum was right, and every message came.
+            assert!(items.iter().all(|item| matches!(item, Item::Message(_, _, false))), "{name}: {items:?}");
+            let lengths =
+                items.iter().map(|item| if let Item::Message(_, data, _) = item { data.len() } else { 0 });
+            assert!(lengths.sum::<usize>() > response.len() / 4, "{name}");
+            messages += items.len();
+        }
         if matches!(line["stream"].as_str(), Some("sse" | "ndjson")) && !response.is_empty() && !whole {
             streams += 1;
             assert!(items.iter().any(is_json), "{name}: {items:?}");
         }
     }
     assert!(streams > 100 && coded > 10, "{streams} streams, {coded} coded");
+    assert!(messages > 500, "{messages} messages of event streams");
 }

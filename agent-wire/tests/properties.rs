@@ -10,7 +10,7 @@ use agent_wire::{
     Body, Connection, Direction, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, RequestHead,
     ResponseHead, Sink,
 };
-use common::{Feed, Note, Notes, Told, chunks, ok, post};
+use common::{Feed, Note, Notes, Told, chunks, event_message, ok, post};
 use proptest::prelude::*;
 
 /// One message pair: what the client sends and what the server answers.
@@ -29,6 +29,8 @@ fn turns() -> Vec<Turn> {
     let lines = "{\"a\":1}\r\n\n{\"b\":2}\n{\"c\":3}";
     let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n").into_bytes();
     let coded = gzip(events.as_bytes());
+    let messages =
+        [event_message("chunk", b"{\"bytes\":\"e30=\"}"), event_message("metadata", b"{}")].concat();
     let zstd = zstd::bulk::compress(lines.as_bytes(), 1).unwrap();
     vec![
         (post("{\"stream\":true}").into_bytes(), ok("{\"x\":[1,2,3]}").into_bytes()),
@@ -60,6 +62,10 @@ fn turns() -> Vec<Turn> {
         (
             post("t").into_bytes(),
             [head("Transfer-Encoding: chunked\r\n"), b"3;x=y\r\nabc\r\n0\r\nSum: 1\r\n\r\n".to_vec()].concat(),
+        ),
+        (
+            [format!("POST /up HTTP/1.1\r\nContent-Length: {}\r\n\r\n", messages.len()).as_bytes(), &messages].concat(),
+            [head("Content-Type: application/vnd.amazon.eventstream\r\nTransfer-Encoding: chunked\r\n"), chunks(&messages, 11)].concat(),
         ),
         (b"GET /close HTTP/1.0\r\n\r\n".to_vec(), [head("Content-Type: text/plain\r\n"), b"until the end".to_vec()].concat()),
     ]

@@ -29,6 +29,8 @@ pub(crate) enum Item {
         truncated: bool,
     },
     Line(Vec<u8>, bool),
+    /// Kind and payload of a message of an AWS event stream.
+    Message(String, Vec<u8>, bool),
     Gap(u64),
     /// Any other kind, as its debug text.
     Other(String),
@@ -45,6 +47,11 @@ impl Item {
                 truncated: event.truncated,
             },
             Body::Line { data, truncated } => Self::Line(data.to_vec(), truncated),
+            Body::Message(message) => Self::Message(
+                format!("{}/{}", message.message_type, message.kind),
+                message.payload.to_vec(),
+                message.truncated,
+            ),
             Body::Gap(bytes) => Self::Gap(bytes),
             other => Self::Other(format!("{other:?}")),
         }
@@ -322,4 +329,22 @@ pub(crate) fn chunks(body: &[u8], size: usize) -> Vec<u8> {
     }
     coded.extend_from_slice(b"0\r\n\r\n");
     coded
+}
+
+/// One message of an AWS event stream.
+pub(crate) fn event_message(kind: &str, payload: &[u8]) -> Vec<u8> {
+    let mut headers = Vec::new();
+    for (name, value) in [(":event-type", kind), (":message-type", "event")] {
+        headers.push(u8::try_from(name.len()).unwrap_or_default());
+        headers.extend_from_slice(name.as_bytes());
+        headers.extend([7, 0, u8::try_from(value.len()).unwrap_or_default()]);
+        headers.extend_from_slice(value.as_bytes());
+    }
+    let number = |length: usize| u32::try_from(length).unwrap_or_default().to_be_bytes();
+    let mut bytes = [number(16 + headers.len() + payload.len()), number(headers.len())].concat();
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    bytes.extend_from_slice(&headers);
+    bytes.extend_from_slice(payload);
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    bytes
 }
