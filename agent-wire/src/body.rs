@@ -7,6 +7,7 @@ use crate::eventstream::EventStreamDecoder;
 use crate::exchange::{Body, BodyKind, Limits};
 use crate::headers::Headers;
 use crate::items::Out;
+use crate::jsonarray::JsonArrayDecoder;
 use crate::media::Declared;
 use crate::ndjson::NdjsonDecoder;
 use crate::sse::SseDecoder;
@@ -32,6 +33,7 @@ enum Framer {
     Whole,
     Sse(Box<SseDecoder>),
     Ndjson(NdjsonDecoder),
+    JsonArray(JsonArrayDecoder),
     EventStream(Box<EventStreamDecoder>),
 }
 
@@ -104,6 +106,7 @@ impl BodyDecoder {
     pub(crate) fn undecodable(&self) -> Option<String> {
         let stopped = self.stopped.as_ref().map(ToString::to_string);
         stopped.or_else(|| match &self.items.framer {
+            Framer::JsonArray(array) => array.fault().map(|why| format!("JSON array: {why}")),
             Framer::EventStream(messages) => messages.fault().map(|why| format!("AWS event stream: {why}")),
             Framer::Undecided(..) | Framer::Whole | Framer::Sse(_) | Framer::Ndjson(_) => None,
         })
@@ -115,6 +118,7 @@ impl BodyDecoder {
             Framer::Whole => 0,
             Framer::Sse(sse) => size_of::<SseDecoder>() + sse.held_bytes(),
             Framer::Ndjson(ndjson) => ndjson.held_bytes(),
+            Framer::JsonArray(array) => array.held_bytes(),
             Framer::EventStream(messages) => size_of::<EventStreamDecoder>() + messages.held_bytes(),
         };
         self.chain.held_bytes() + framer
@@ -151,6 +155,7 @@ impl Items {
             Framer::Whole => out(Body::Data(piece)),
             Framer::Sse(sse) => sse.feed(piece, out),
             Framer::Ndjson(ndjson) => ndjson.feed(piece, out),
+            Framer::JsonArray(array) => array.feed(piece, out),
             Framer::EventStream(messages) => messages.feed(piece, out),
             Framer::Undecided(declared, first) if first.is_empty() => match declared.settle(piece, false) {
                 Some(kind) => {
@@ -182,8 +187,9 @@ impl Items {
             BodyKind::Sse => Framer::Sse(Box::new(SseDecoder::new(self.max_item))),
             BodyKind::Ndjson => Framer::Ndjson(NdjsonDecoder::new(self.max_item)),
             BodyKind::EventStream => Framer::EventStream(Box::new(EventStreamDecoder::new(self.max_item))),
+            BodyKind::JsonArray => Framer::JsonArray(JsonArrayDecoder::new(self.max_item)),
             // Not framed yet.
-            BodyKind::JsonArray | BodyKind::Grpc | BodyKind::WebSocket => Framer::Whole,
+            BodyKind::Grpc | BodyKind::WebSocket => Framer::Whole,
         };
     }
 
@@ -201,6 +207,7 @@ impl Items {
         match &mut self.framer {
             Framer::Sse(sse) => sse.gap(),
             Framer::Ndjson(ndjson) => ndjson.gap(),
+            Framer::JsonArray(array) => array.gap(bytes),
             Framer::EventStream(messages) => messages.gap(bytes),
             Framer::Whole | Framer::Undecided(..) => {}
         }
@@ -212,6 +219,7 @@ impl Items {
         match &mut self.framer {
             Framer::Sse(sse) => sse.finish(cut, out),
             Framer::Ndjson(ndjson) => ndjson.finish(cut, out),
+            Framer::JsonArray(array) => array.finish(cut, out),
             Framer::EventStream(messages) => {
                 messages.finish(cut);
                 ControlFlow::Continue(())

@@ -15,6 +15,7 @@ mod exchanges;
 mod headers;
 mod http1;
 mod items;
+mod jsonarray;
 mod lane;
 mod media;
 mod ndjson;

@@ -18,6 +18,8 @@ pub(crate) struct Declared {
     may_be_events: bool,
     /// Messages of an AWS event stream may be hidden under this type.
     may_be_messages: bool,
+    /// A JSON array of objects is a stream of them.
+    may_be_array: bool,
 }
 
 impl Declared {
@@ -38,7 +40,8 @@ impl Declared {
         let vague = VAGUE.contains(&media_type.as_str());
         let may_be_events =
             response && (vague || media_type.contains("json") || kind == BodyKind::EventStream);
-        Self { kind, may_be_events, may_be_messages: vague }
+        let may_be_array = kind == BodyKind::Whole && (media_type.is_empty() || media_type.contains("json"));
+        Self { kind, may_be_events, may_be_messages: vague, may_be_array }
     }
 
     /// Decides by the first decoded bytes; `None` asks for more. With `last` there are no more.
@@ -54,7 +57,7 @@ impl Declared {
         }
         // Only these beliefs can be overturned by text.
         let believed = !matches!(self.kind, BodyKind::Sse | BodyKind::EventStream);
-        if believed && !self.may_be_events {
+        if believed && !self.may_be_events && !self.may_be_array {
             return Some(self.kind);
         }
         let marked = b"\xef\xbb\xbf";
@@ -71,6 +74,17 @@ impl Declared {
         // Errors in JSON or HTML under the type of a stream.
         if !believed && matches!(initial, b'{' | b'[' | b'<') {
             return Some(BodyKind::Whole);
+        }
+        if self.may_be_array
+            && let Some(inside) = text.strip_prefix(b"[")
+        {
+            let element = inside.trim_ascii_start();
+            return match element.first() {
+                _ if inside.len() - element.len() > MAX_BLANK => Some(self.kind),
+                Some(b'{') => Some(BodyKind::JsonArray),
+                Some(_) => Some(self.kind),
+                None => undecided,
+            };
         }
         if !self.may_be_events {
             return Some(self.kind);
@@ -145,6 +159,44 @@ mod tests {
 
     /// Prelude of a message with a payload of 3 bytes and no headers; its checksum happens to be ASCII.
     const EMPTY_MESSAGE: &str = "\u{0}\u{0}\u{0}\u{13}\u{0}\u{0}\u{0}\u{0}\u{42}\u{62}\u{32}\u{3b}";
+
+    #[test]
+    fn arrays_of_objects_are_streams() {
+        for (media_type, first, kind) in [
+            ("application/json; charset=UTF-8", "[{", BodyKind::JsonArray),
+            ("application/json", "\u{feff}\r\n[\n  {\"a\"", BodyKind::JsonArray),
+            ("", "[ {", BodyKind::JsonArray),
+            ("application/json", "[1", BodyKind::Whole),
+            ("application/json", "[]", BodyKind::Whole),
+            ("application/json", "[[{", BodyKind::Whole),
+            ("application/json", "[\"a\"", BodyKind::Whole),
+            ("application/x-ndjson", "[{", BodyKind::Ndjson),
+            ("text/plain", "[{", BodyKind::Whole),
+        ] {
+            for response in [true, false] {
+                let declared = declared(media_type, response);
+                let text = first.as_bytes();
+                assert_eq!(declared.settle(text, false), Some(kind), "{media_type} {first}");
+                for cut in 0..text.len() {
+                    let early = declared.settle(&text[..cut], false);
+                    assert!(
+                        early.is_none_or(|early| early == kind),
+                        "{media_type} {first} cut at {cut}: {early:?}"
+                    );
+                }
+            }
+        }
+        for first in ["", "[", " [ \n"] {
+            assert_eq!(declared("application/json", false).settle(first.as_bytes(), false), None, "{first}");
+            assert_eq!(
+                declared("application/json", false).settle(first.as_bytes(), true),
+                Some(BodyKind::Whole),
+                "{first}"
+            );
+        }
+        let wide = [b"[", &[b' '; 100][..], b"{"].concat();
+        assert_eq!(declared("", true).settle(&wide, false), Some(BodyKind::Whole));
+    }
 
     #[test]
     fn decides_only_when_it_can() {

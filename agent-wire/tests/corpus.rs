@@ -125,7 +125,7 @@ fn headers(fields: &Value) -> agent_wire::Headers {
 #[test]
 fn recorded_bodies_decode_whatever_the_recorder_did_to_them() {
     let Some(folder) = corpus() else { return };
-    let (mut streams, mut messages, mut coded) = (0, 0, 0);
+    let (mut streams, mut messages, mut elements, mut coded) = (0, 0, 0, 0);
     for (name, line) in lines(&folder) {
         let (Some(request), Some(response)) = (line["request"].as_object(), line["response"].as_object())
         else {
@@ -161,7 +161,7 @@ fn recorded_bodies_decode_whatever_the_recorder_did_to_them() {
             assert_eq!(end.decoded_bytes, response.len() as u64, "{name}");
         }
         let is_json = |item: &Item| match item {
-            Item::Event { data, .. } | Item::Line(data, _) => {
+            Item::Event { data, .. } | Item::Line(data, _) | Item::Element(data, _) => {
                 data == b"[DONE]" || serde_json::from_slice::<Value>(data).is_ok()
             }
             Item::Message(_, data, _) => serde_json::from_slice::<Value>(data).is_ok(),
@@ -178,11 +178,23 @@ fn recorded_bodies_decode_whatever_the_recorder_did_to_them() {
             assert!(lengths.sum::<usize>() > response.len() / 4, "{name}");
             messages += items.len();
         }
+        if line["stream"] == "json-array" && !response.is_empty() && !whole {
+            assert!(
+                items.iter().all(|item| matches!(item, Item::Element(_, false)) && is_json(item)),
+                "{name}: {items:?}"
+            );
+            if line["content_encoding_state"] != "compressed-as-recorded" {
+                let all: Vec<Value> = serde_json::from_slice(&response).unwrap();
+                assert_eq!(items.len(), all.len(), "{name}");
+            }
+            elements += items.len();
+        }
         if matches!(line["stream"].as_str(), Some("sse" | "ndjson")) && !response.is_empty() && !whole {
             streams += 1;
             assert!(items.iter().any(is_json), "{name}: {items:?}");
         }
     }
     assert!(streams > 100 && coded > 10, "{streams} streams, {coded} coded");
+    assert!(elements > 5, "{elements} elements of JSON arrays");
     assert!(messages > 500, "{messages} messages of event streams");
 }

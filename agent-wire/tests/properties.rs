@@ -64,6 +64,10 @@ fn turns() -> Vec<Turn> {
             [head("Transfer-Encoding: chunked\r\n"), b"3;x=y\r\nabc\r\n0\r\nSum: 1\r\n\r\n".to_vec()].concat(),
         ),
         (
+            post(" [ {\"jsonrpc\":\"2.0\"},{\"a\":[\"]\\\"\"]}]").into_bytes(),
+            [head("Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"), chunks(b"[{\"a\":1}\r\n,{\"b\":[{}]}\n]\n", 4)].concat(),
+        ),
+        (
             [format!("POST /up HTTP/1.1\r\nContent-Length: {}\r\n\r\n", messages.len()).as_bytes(), &messages].concat(),
             [head("Content-Type: application/vnd.amazon.eventstream\r\nTransfer-Encoding: chunked\r\n"), chunks(&messages, 11)].concat(),
         ),

@@ -29,6 +29,7 @@ pub(crate) enum Item {
         truncated: bool,
     },
     Line(Vec<u8>, bool),
+    Element(Vec<u8>, bool),
     /// Kind and payload of a message of an AWS event stream.
     Message(String, Vec<u8>, bool),
     Gap(u64),
@@ -47,6 +48,7 @@ impl Item {
                 truncated: event.truncated,
             },
             Body::Line { data, truncated } => Self::Line(data.to_vec(), truncated),
+            Body::Element { data, truncated } => Self::Element(data.to_vec(), truncated),
             Body::Message(message) => Self::Message(
                 format!("{}/{}", message.message_type, message.kind),
                 message.payload.to_vec(),
