@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use crate::coding::{Chain, Stop};
 use crate::eventstream::EventStreamDecoder;
 use crate::exchange::{Body, BodyKind, Limits};
+use crate::grpc::GrpcDecoder;
 use crate::headers::Headers;
 use crate::items::Out;
 use crate::jsonarray::JsonArrayDecoder;
@@ -35,6 +36,7 @@ enum Framer {
     Ndjson(NdjsonDecoder),
     JsonArray(JsonArrayDecoder),
     EventStream(Box<EventStreamDecoder>),
+    Grpc(GrpcDecoder),
 }
 
 impl BodyDecoder {
@@ -108,6 +110,7 @@ impl BodyDecoder {
         stopped.or_else(|| match &self.items.framer {
             Framer::JsonArray(array) => array.fault().map(|why| format!("JSON array: {why}")),
             Framer::EventStream(messages) => messages.fault().map(|why| format!("AWS event stream: {why}")),
+            Framer::Grpc(messages) => messages.fault().map(|why| format!("gRPC: {why}")),
             Framer::Undecided(..) | Framer::Whole | Framer::Sse(_) | Framer::Ndjson(_) => None,
         })
     }
@@ -115,7 +118,7 @@ impl BodyDecoder {
     pub(crate) fn held_bytes(&self) -> usize {
         let framer = match &self.items.framer {
             Framer::Undecided(_, first) => first.capacity(),
-            Framer::Whole => 0,
+            Framer::Whole | Framer::Grpc(_) => 0,
             Framer::Sse(sse) => size_of::<SseDecoder>() + sse.held_bytes(),
             Framer::Ndjson(ndjson) => ndjson.held_bytes(),
             Framer::JsonArray(array) => array.held_bytes(),
@@ -157,6 +160,7 @@ impl Items {
             Framer::Ndjson(ndjson) => ndjson.feed(piece, out),
             Framer::JsonArray(array) => array.feed(piece, out),
             Framer::EventStream(messages) => messages.feed(piece, out),
+            Framer::Grpc(messages) => messages.feed(piece, out),
             Framer::Undecided(declared, first) if first.is_empty() => match declared.settle(piece, false) {
                 Some(kind) => {
                     self.choose(kind);
@@ -188,8 +192,9 @@ impl Items {
             BodyKind::Ndjson => Framer::Ndjson(NdjsonDecoder::new(self.max_item)),
             BodyKind::EventStream => Framer::EventStream(Box::new(EventStreamDecoder::new(self.max_item))),
             BodyKind::JsonArray => Framer::JsonArray(JsonArrayDecoder::new(self.max_item)),
+            BodyKind::Grpc => Framer::Grpc(GrpcDecoder::new()),
             // Not framed yet.
-            BodyKind::Grpc | BodyKind::WebSocket => Framer::Whole,
+            BodyKind::WebSocket => Framer::Whole,
         };
     }
 
@@ -209,6 +214,7 @@ impl Items {
             Framer::Ndjson(ndjson) => ndjson.gap(),
             Framer::JsonArray(array) => array.gap(bytes),
             Framer::EventStream(messages) => messages.gap(bytes),
+            Framer::Grpc(messages) => messages.gap(bytes, out)?,
             Framer::Whole | Framer::Undecided(..) => {}
         }
         ControlFlow::Continue(())
@@ -221,6 +227,10 @@ impl Items {
             Framer::Ndjson(ndjson) => ndjson.finish(cut, out),
             Framer::JsonArray(array) => array.finish(cut, out),
             Framer::EventStream(messages) => {
+                messages.finish(cut);
+                ControlFlow::Continue(())
+            }
+            Framer::Grpc(messages) => {
                 messages.finish(cut);
                 ControlFlow::Continue(())
             }

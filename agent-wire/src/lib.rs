@@ -12,6 +12,7 @@ mod connection;
 mod eventstream;
 mod exchange;
 mod exchanges;
+mod grpc;
 mod headers;
 mod http1;
 mod items;

@@ -35,11 +35,14 @@ impl Declared {
             | "application/x-jsonl"
             | "application/stream+json" => BodyKind::Ndjson,
             "application/vnd.amazon.eventstream" => BodyKind::EventStream,
+            _ if is_grpc(&media_type) => BodyKind::Grpc,
             _ => BodyKind::Whole,
         };
         let vague = VAGUE.contains(&media_type.as_str());
-        let may_be_events =
-            response && (vague || media_type.contains("json") || kind == BodyKind::EventStream);
+        let may_be_events = response
+            && (vague
+                || media_type.contains("json") && kind != BodyKind::Grpc
+                || kind == BodyKind::EventStream);
         let may_be_array = kind == BodyKind::Whole && (media_type.is_empty() || media_type.contains("json"));
         Self { kind, may_be_events, may_be_messages: vague, may_be_array }
     }
@@ -101,6 +104,11 @@ impl Declared {
     }
 }
 
+/// `application/grpc` and `application/grpc+proto`, not `application/grpc-web`, whose body is framed otherwise.
+fn is_grpc(media_type: &str) -> bool {
+    media_type.strip_prefix("application/grpc").is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +126,9 @@ mod tests {
             ("application/stream+json", "{", BodyKind::Ndjson),
             ("application/jsonl", "{", BodyKind::Ndjson),
             ("application/json", "{", BodyKind::Whole),
+            ("application/grpc", "data: x", BodyKind::Grpc),
+            ("application/grpc+json", "\0\0", BodyKind::Grpc),
+            ("application/grpc-web+proto", "\0\0", BodyKind::Whole),
             ("application/vnd.amazon.eventstream", "\0\0\0\u{1}", BodyKind::EventStream),
             ("", "{", BodyKind::Whole),
         ] {

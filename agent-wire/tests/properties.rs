@@ -64,6 +64,14 @@ fn turns() -> Vec<Turn> {
             [head("Transfer-Encoding: chunked\r\n"), b"3;x=y\r\nabc\r\n0\r\nSum: 1\r\n\r\n".to_vec()].concat(),
         ),
         (
+            [&b"POST /x.Y/Z HTTP/1.1\r\nContent-Type: application/grpc\r\nContent-Length: 8\r\n\r\n"[..], b"\0\0\0\0\x03abc"].concat(),
+            [
+                head("Content-Type: application/grpc+proto\r\nTransfer-Encoding: chunked\r\n"),
+                chunks(b"\x01\0\0\0\x05hello\0\0\0\0\0\0\0\0\0\x01x", 3),
+            ]
+            .concat(),
+        ),
+        (
             post(" [ {\"jsonrpc\":\"2.0\"},{\"a\":[\"]\\\"\"]}]").into_bytes(),
             [head("Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"), chunks(b"[{\"a\":1}\r\n,{\"b\":[{}]}\n]\n", 4)].concat(),
         ),
@@ -355,24 +363,37 @@ fn memory_stays_bounded_whatever_comes() {
     let limits = small();
     let bound = 200_000;
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
-    let endless: [(&str, Vec<u8>); 7] = [
-        ("GET / HTTP/1.1\r\nA: ", vec![b'x'; 100]),
-        ("GET / HTTP/1.1\r\n", b"A: b\r\n".to_vec()),
-        ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n".to_vec()),
-        ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;", b"extension".to_vec()),
-        ("garbage ", b"GET / HTTP/1.1\r\n".to_vec()),
-        (head, b"data: without end ".to_vec()),
-        (head, b"event: x\ndata: y\n".to_vec()),
+    // A prelude that announces almost 4 GiB, with headers of 128 KiB; its checksum is right.
+    let mut huge = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n\r\n".to_vec();
+    let lengths = [0xff, 0xff, 0xff, 0xff, 0, 2, 0, 0];
+    huge.extend([&lengths[..], &crc32fast::hash(&lengths).to_be_bytes()].concat());
+    let array = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[{\"a\":\"";
+    let endless: [(&[u8], Vec<u8>); 10] = [
+        (b"GET / HTTP/1.1\r\nA: ", vec![b'x'; 100]),
+        (b"GET / HTTP/1.1\r\n", b"A: b\r\n".to_vec()),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n".to_vec()),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;", b"extension".to_vec()),
+        (b"garbage ", b"GET / HTTP/1.1\r\n".to_vec()),
+        (head.as_bytes(), b"data: without end ".to_vec()),
+        (head.as_bytes(), b"event: x\ndata: y\n".to_vec()),
+        (&huge, vec![0; 100]),
+        (array.as_bytes(), vec![b'x'; 100]),
+        (array.as_bytes(), b"\"},{\"b\":[[[[[[\"".to_vec()),
     ];
     for (start, repeated) in endless {
         let mut connection = Connection::new(limits);
         let mut notes = Notes::default();
-        connection.push(Direction::Ingress, 0, 0, start.as_bytes(), &mut notes);
+        connection.push(Direction::Ingress, 0, 0, start, &mut notes);
         let mut offset = start.len() as u64;
         for _ in 0..20_000 {
             connection.push(Direction::Ingress, offset, 0, &repeated, &mut notes);
             offset += repeated.len() as u64;
-            assert!(connection.held_bytes() < bound, "{start:?}: {}", connection.held_bytes());
+            assert!(
+                connection.held_bytes() < bound,
+                "{}: {}",
+                String::from_utf8_lossy(start),
+                connection.held_bytes()
+            );
         }
     }
 }
