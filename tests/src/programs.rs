@@ -12,6 +12,8 @@ use crate::standin::Standin;
 pub enum Program {
     /// CPython with the SDKs: libssl.so.3, `SSL_*_ex`, memory BIOs in asyncio.
     Python,
+    /// CPython with SDKs and the OpenTelemetry instrumentations that our spans are compared with.
+    Reference,
     /// A Node that runs the SDKs: OpenSSL 3 inside the executable.
     Node,
     /// A Node with OpenSSL 1.1.1 inside.
@@ -47,6 +49,7 @@ pub fn find(program: Program) -> Result<PathBuf> {
     let modules = clients().join("node/node_modules");
     let candidates = match program {
         Program::Python => vec![clients().join("python/bin/python")],
+        Program::Reference => vec![clients().join("reference/bin/python")],
         Program::Node => [vec![modules.join("node-for-sdks/bin/node")], on_path("node")].concat(),
         Program::NodeOpenSsl11 => vec![modules.join("node-openssl11/bin/node")],
         Program::Curl => on_path("curl"),

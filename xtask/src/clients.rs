@@ -11,6 +11,14 @@ use crate::{apt, exec, paths, ui};
 /// Python packages and their versions.
 const PYTHON: &[&str] =
     &["openai==3.54.0", "anthropic==2.12.0", "httpx==0.28.1", "aiohttp==3.14.5", "requests==2.34.2"];
+/// SDKs with the reference instrumentations that spans are compared with, apart from the clients that must be unmodified.
+const REFERENCE: &[&str] = &[
+    "openai==3.54.0",
+    "anthropic==2.12.0",
+    "opentelemetry-sdk==1.45.2",
+    "opentelemetry-instrumentation-genai-openai==1.3b0",
+    "opentelemetry-instrumentation-genai-anthropic==1.3b0",
+];
 /// Node packages and their versions.
 const NODE: &[(&str, &str)] = &[("openai", "7.57.0"), ("@anthropic-ai/sdk", "1.12.0")];
 /// A Node with OpenSSL 1.1.1 inside.
@@ -34,17 +42,18 @@ pub(crate) fn install(refresh: bool) -> Result<Vec<String>> {
         "curl",
         if paths::which("curl").is_some() { Ok(()) } else { apt::install(&["curl", "ca-certificates"]) },
     );
-    note("Python clients", python(&clients.join("python"), refresh));
+    note("Python clients", python(&clients.join("python"), PYTHON, refresh));
+    note("Reference instrumentations", python(&clients.join("reference"), REFERENCE, refresh));
     note("Node clients", node(&clients.join("node"), refresh));
     Ok(missing)
 }
 
-fn python(folder: &Path, refresh: bool) -> Result<()> {
-    let pins = PYTHON.join("\n");
+fn python(folder: &Path, packages: &[&str], refresh: bool) -> Result<()> {
+    let pins = packages.join("\n");
     if is_current(folder, &pins, refresh) {
         return Ok(());
     }
-    ui::step(&format!("installing the Python clients: {}", PYTHON.join(" ")));
+    ui::step(&format!("installing the Python clients: {}", packages.join(" ")));
     remove(folder)?;
     if paths::which("python3").is_none() {
         apt::install(&["python3", "python3-venv"])?;
@@ -55,7 +64,7 @@ fn python(folder: &Path, refresh: bool) -> Result<()> {
         exec::run(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(folder))?;
     }
     let mut pip = Command::new(folder.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PYTHON);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
     exec::run(&mut pip)?;
     mark(folder, &pins)
 }
