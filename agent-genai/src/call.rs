@@ -1,43 +1,30 @@
 //! The canonical LLM call: one structure for every provider.
 
+mod api;
+mod retrieval;
+mod rpc;
+mod settings;
+mod units;
+
 use agent_wire::{Nanos, Role};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::api::{Api, Operation, OperationKind};
+pub use self::retrieval::{Hit, Retrieval};
+pub use self::rpc::Rpc;
+pub use self::settings::{ResponseFormat, ToolChoice};
+pub use self::units::{Unit, UsageUnits};
 use crate::semconv::DURATION_BOUNDS;
 
-/// The wire API that a call used. It decides the codec; the provider name is a separate matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Api {
-    /// OpenAI chat completions and every compatible server.
-    OpenAiChat,
-    /// OpenAI Responses.
-    OpenAiResponses,
-    /// OpenAI-style embeddings.
-    OpenAiEmbeddings,
-    /// Anthropic Messages.
-    AnthropicMessages,
-}
-
-/// `gen_ai.operation.name`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// `chat`
-    Chat,
-    /// `embeddings`
-    Embeddings,
-    /// `fetch_response`: reads a response made earlier; carries no usage.
-    FetchResponse,
-}
-
-/// One LLM call, folded from one exchange.
+/// One call, folded from one exchange (or from a part of it: a WebSocket session and a JSON-RPC stream carry many).
 ///
 /// Everything is optional that a provider may leave out; nothing is invented. Message content is filled only when the
 /// decoder was told to keep it.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// Which call of its exchange this is, from 0. More than one come of a WebSocket session, a JSON-RPC batch or stream.
+    pub part: u32,
     /// Wire API.
     pub api: Api,
     /// Operation.
@@ -60,6 +47,10 @@ pub struct Call {
     pub timing: Timing,
     /// How much of it was seen.
     pub completeness: Completeness,
+    /// What was searched and found: retrievals and reranking.
+    pub retrieval: Option<Box<Retrieval>>,
+    /// The remote procedure: JSON-RPC (MCP, A2A) and gRPC.
+    pub rpc: Option<Box<Rpc>>,
 }
 
 impl Call {
@@ -67,6 +58,7 @@ impl Call {
     #[must_use]
     pub fn new(api: Api, operation: Operation, role: Role) -> Self {
         Self {
+            part: 0,
             api,
             operation,
             provider: String::new(),
@@ -78,6 +70,8 @@ impl Call {
             http: Http::default(),
             timing: Timing::default(),
             completeness: Completeness::default(),
+            retrieval: None,
+            rpc: None,
         }
     }
 }
@@ -119,6 +113,10 @@ pub struct Request {
     pub previous_response_id: Option<String>,
     /// Conversation id, only when the request really carries one.
     pub conversation_id: Option<String>,
+    /// Agent that the provider hosts, asked to do the work.
+    pub agent: Option<String>,
+    /// Guardrail that the request names.
+    pub guardrail: Option<String>,
     /// User id carried by the request (`user`, `safety_identifier`, `metadata.user_id`).
     pub user: Option<String>,
     /// Embeddings: `dimensions`.
@@ -129,6 +127,16 @@ pub struct Request {
     pub input_count: Option<u64>,
     /// Tool definitions.
     pub tools: Vec<ToolDefinition>,
+    /// What the model may or must do with the tools.
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether more than one tool may be called in one answer, when the request says so.
+    pub parallel_tool_calls: Option<bool>,
+    /// Form asked of the answer.
+    pub response_format: Option<ResponseFormat>,
+    /// Most tokens for reasoning, where that is a number (`thinking.budget_tokens`, `thinkingBudget`).
+    pub reasoning_budget: Option<i64>,
+    /// Metadata that the request carries for its sender's own use, in order; only strings, without secrets.
+    pub metadata: Vec<(String, String)>,
     /// System instructions sent apart from the history; only with content on.
     pub system: Vec<Part>,
     /// Message history; only with content on.
@@ -304,6 +312,8 @@ pub struct Usage {
     pub text_output: Option<u64>,
     /// Web searches billed beside the tokens.
     pub web_searches: Option<u64>,
+    /// What is billed by other units than tokens.
+    pub units: Vec<UsageUnits>,
     /// Cost that the provider itself reports, in US dollars.
     pub provider_usd: Option<Decimal>,
     /// What was changed to make the numbers consistent (a subset larger than its whole), in words.

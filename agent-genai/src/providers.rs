@@ -1,6 +1,7 @@
 //! Host to `gen_ai.provider.name`. Data, not code: the host names the provider and decides nothing else.
 
 use crate::call::Api;
+use crate::codec::registry;
 
 /// A user's rule: calls to this host are this provider's. Rules are tried in order, before the built-in table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,14 +128,11 @@ pub(crate) fn of_host(rules: &[HostRule], host: &str, path: &str) -> Option<Stri
 }
 
 fn flavour(api: Api) -> &'static str {
-    match api {
-        Api::OpenAiChat | Api::OpenAiResponses | Api::OpenAiEmbeddings => "openai",
-        Api::AnthropicMessages => "anthropic",
-    }
+    registry::spec(api).map_or("", |spec| spec.flavour)
 }
 
 /// Glob match with `*` only. Linear: each star takes the first place that fits, the last part must end the text.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

@@ -1,8 +1,11 @@
 //! The printed, stored and exported form of a span: versioned JSON, one object a line, the same everywhere.
 
 mod build;
+mod builder;
 mod content;
 mod ids;
+mod retrieval;
+mod rpc;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +15,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use build::{Compat, RecordOptions, build_record, operation_name};
+pub use build::{Compat, RecordOptions, build_record};
 pub use ids::SpanIds;
 
 /// Version of the Record's JSON form.

@@ -40,6 +40,17 @@ pub fn redact_call(call: &mut Call) {
         clean(&mut error.message);
         clean(&mut error.kind);
     }
+    for (_, value) in &mut call.request.metadata {
+        clean(value);
+    }
+    if let Some(retrieval) = &mut call.retrieval {
+        retrieval.query.iter_mut().for_each(clean);
+        retrieval.found.iter_mut().filter_map(|hit| hit.content.as_mut()).for_each(redact_json);
+    }
+    if let Some(rpc) = &mut call.rpc {
+        rpc.arguments.iter_mut().chain(&mut rpc.result).for_each(redact_json);
+        rpc.resource_uri.iter_mut().for_each(clean);
+    }
     redact_parts(&mut call.request.system);
     for message in call.request.messages.iter_mut().chain(&mut call.response.messages) {
         redact_message(message);

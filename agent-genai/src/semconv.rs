@@ -72,6 +72,50 @@ pub mod attribute {
     pub const RESPONSE_FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
     /// Status of a stored response.
     pub const RESPONSE_STATUS: &str = "gen_ai.response.status";
+    /// Agent that the provider hosts, by its id there.
+    pub const AGENT_ID: &str = "gen_ai.agent.id";
+    /// Collection, index or knowledge base searched.
+    pub const DATA_SOURCE_ID: &str = "gen_ai.data_source.id";
+    /// Most hits asked for.
+    pub const RETRIEVAL_TOP_K: &str = "gen_ai.retrieval.top_k";
+    /// Query (content).
+    pub const RETRIEVAL_QUERY_TEXT: &str = "gen_ai.retrieval.query.text";
+    /// Hits (content).
+    pub const RETRIEVAL_DOCUMENTS: &str = "gen_ai.retrieval.documents";
+    /// The vector store's system.
+    pub const DB_SYSTEM_NAME: &str = "db.system.name";
+    /// Namespace, tenant or database.
+    pub const DB_NAMESPACE: &str = "db.namespace";
+    /// Tool called.
+    pub const TOOL_NAME: &str = "gen_ai.tool.name";
+    /// Arguments of a tool call (content).
+    pub const TOOL_CALL_ARGUMENTS: &str = "gen_ai.tool.call.arguments";
+    /// Result of a tool call (content).
+    pub const TOOL_CALL_RESULT: &str = "gen_ai.tool.call.result";
+    /// Named prompt.
+    pub const PROMPT_NAME: &str = "gen_ai.prompt.name";
+    /// MCP method.
+    pub const MCP_METHOD_NAME: &str = "mcp.method.name";
+    /// MCP protocol version.
+    pub const MCP_PROTOCOL_VERSION: &str = "mcp.protocol.version";
+    /// MCP session.
+    pub const MCP_SESSION_ID: &str = "mcp.session.id";
+    /// MCP resource.
+    pub const MCP_RESOURCE_URI: &str = "mcp.resource.uri";
+    /// `tcp`.
+    pub const NETWORK_TRANSPORT: &str = "network.transport";
+    /// `http`, `websocket`.
+    pub const NETWORK_PROTOCOL_NAME: &str = "network.protocol.name";
+    /// JSON-RPC id.
+    pub const JSONRPC_REQUEST_ID: &str = "jsonrpc.request.id";
+    /// JSON-RPC error code or gRPC status.
+    pub const RPC_RESPONSE_STATUS_CODE: &str = "rpc.response.status_code";
+    /// `grpc` or `jsonrpc`.
+    pub const RPC_SYSTEM_NAME: &str = "rpc.system.name";
+    /// Service and method.
+    pub const RPC_METHOD: &str = "rpc.method";
+    /// Bedrock guardrail.
+    pub const GUARDRAIL_ID: &str = "aws.bedrock.guardrail.id";
     /// Seconds.
     pub const RESPONSE_TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
     /// All input tokens.
@@ -159,6 +203,32 @@ pub mod attribute {
     pub const USAGE_CACHE_WRITE_1H: &str = "wirespan.usage.cache_write_1h.input_tokens";
     /// Web searches billed beside the tokens.
     pub const USAGE_WEB_SEARCHES: &str = "wirespan.usage.web_searches";
+    /// Beginning of the names of quantities billed by other units than tokens; the unit follows.
+    pub const USAGE_UNITS_PREFIX: &str = "wirespan.usage.units.";
+    /// Queries in one retrieval, when not 1.
+    pub const RETRIEVAL_QUERY_COUNT: &str = "wirespan.retrieval.query.count";
+    /// A filter was given.
+    pub const RETRIEVAL_FILTERED: &str = "wirespan.retrieval.filtered";
+    /// Hits returned.
+    pub const RETRIEVAL_HIT_COUNT: &str = "wirespan.retrieval.hit.count";
+    /// Score of the first hit.
+    pub const RETRIEVAL_BEST_SCORE: &str = "wirespan.retrieval.best_score";
+    /// Documents given to be ordered.
+    pub const RERANK_DOCUMENT_COUNT: &str = "wirespan.rerank.document.count";
+    /// Tools that a listing returned.
+    pub const MCP_TOOLS_LISTED: &str = "wirespan.mcp.tools";
+    /// MCP client.
+    pub const MCP_CLIENT_NAME: &str = "wirespan.mcp.client.name";
+    /// Its version.
+    pub const MCP_CLIENT_VERSION: &str = "wirespan.mcp.client.version";
+    /// MCP server.
+    pub const MCP_SERVER_NAME: &str = "wirespan.mcp.server.name";
+    /// Its version.
+    pub const MCP_SERVER_VERSION: &str = "wirespan.mcp.server.version";
+    /// Messages of a gRPC call, sent.
+    pub const RPC_MESSAGES_SENT: &str = "wirespan.rpc.messages.sent";
+    /// Messages of a gRPC call, received.
+    pub const RPC_MESSAGES_RECEIVED: &str = "wirespan.rpc.messages.received";
     /// What was changed to make the reported counts consistent.
     pub const USAGE_CORRECTED: &str = "wirespan.usage.corrected";
     /// Where the price comes from.

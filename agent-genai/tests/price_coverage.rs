@@ -54,6 +54,9 @@ fn call(api: Api, exchange: &Value) -> Option<Call> {
         },
         timing: Timing::default(),
         completeness: Completeness::default(),
+        part: 0,
+        retrieval: None,
+        rpc: None,
     })
 }
 

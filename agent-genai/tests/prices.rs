@@ -25,6 +25,9 @@ fn call(provider: &str, model: &str, usage: Usage) -> Call {
         http: Http::default(),
         timing: Timing { start: NOW, ..Timing::default() },
         completeness: Completeness::default(),
+        part: 0,
+        retrieval: None,
+        rpc: None,
     }
 }
 

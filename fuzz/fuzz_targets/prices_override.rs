@@ -42,6 +42,9 @@ fuzz_target!(|data: &[u8]| {
         http: Http::default(),
         timing: Timing { start: number().unwrap_or(0), ..Timing::default() },
         completeness: Completeness::default(),
+        part: 0,
+        retrieval: None,
+        rpc: None,
     };
     let cost = table.cost(&call);
     let sum = cost.lines.iter().map(|line| u128::from(line.quantity)).sum::<u128>();

@@ -11,8 +11,23 @@ use serde_json::Value;
 
 use self::stream::Blocks;
 use self::usage::Counts;
+use super::spec::{Make, Row, Spec};
 use super::{Codec, CodecOptions, error, json};
-use crate::call::{Call, Message};
+use crate::call::{Api, Call, Message, Operation};
+use crate::recognise::shape;
+
+/// Where it lives and how it looks.
+pub(crate) static SPEC: Spec = Spec {
+    rows: &[Row::likely("messages", Operation::Chat)],
+    request: shape::is_anthropic_request,
+    response: |event, body| shape::response(event, body).map(|api| api == Api::AnthropicMessages),
+    ..Spec::new(
+        Api::AnthropicMessages,
+        Operation::Chat,
+        "anthropic",
+        Make::Codec(|options| Box::new(Anthropic::new(options))),
+    )
+};
 
 /// Folds one exchange of the Messages API.
 pub(crate) struct Anthropic {

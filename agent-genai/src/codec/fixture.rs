@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::{Codec, CodecOptions};
-use crate::call::{Api, Call, Completeness, Http, Operation, Request, Response, Timing, Usage};
+use crate::call::{Api, Call, Operation};
 
 /// Content on, with room for every test's content.
 pub(crate) const CONTENT: CodecOptions = CodecOptions { content: true, max_content: 1 << 20 };
@@ -14,19 +14,7 @@ pub(crate) const BARE: CodecOptions = CodecOptions { content: false, max_content
 
 /// A call of which nothing is known yet.
 pub(crate) fn call(api: Api) -> Call {
-    Call {
-        api,
-        operation: Operation::Chat,
-        provider: String::new(),
-        role: Role::Client,
-        request: Request::default(),
-        response: Response::default(),
-        usage: Usage::default(),
-        error: None,
-        http: Http::default(),
-        timing: Timing::default(),
-        completeness: Completeness::default(),
-    }
+    Call::new(api, Operation::Chat, Role::Client)
 }
 
 /// Folds a request.

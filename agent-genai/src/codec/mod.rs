@@ -9,12 +9,16 @@ pub(crate) mod json;
 pub(crate) mod media;
 pub(crate) mod openai_chat;
 pub(crate) mod openai_embeddings;
+pub(crate) mod registry;
 pub(crate) mod responses;
+pub(crate) mod spec;
 pub(crate) mod usage;
 
+use agent_wire::{ExchangeEnd, Nanos, ResponseHead};
 use serde_json::Value;
 
-use crate::call::Call;
+pub(crate) use self::spec::RequestFacts;
+use crate::call::{Call, CallError};
 
 /// Folds the decoded JSON of one exchange into a [`Call`]. One instance an exchange; made when the API is recognised.
 ///
@@ -22,16 +26,67 @@ use crate::call::Call;
 /// arrays that nobody asked for may have been cut out of the values before (see `skim`), so a codec never relies on content
 /// unless content is kept.
 pub(crate) trait Codec: Send {
-    /// The request body, whole.
+    /// The head of the request: path, model in the path, headers. Called first, once.
+    fn begin(&mut self, _facts: &RequestFacts<'_>, _call: &mut Call) {}
+    /// The request body, whole. A form (`multipart/form-data`) comes as an object of its text fields.
     fn request(&mut self, body: &Value, call: &mut Call);
+    /// The head of the response.
+    fn response_head(&mut self, _head: &ResponseHead, _call: &mut Call) {}
     /// A response body that is one JSON text, success or error status alike.
     fn response(&mut self, body: &Value, call: &mut Call);
-    /// One streamed item. `event` is the SSE event type, empty when there was none. `[DONE]` markers and items that are no JSON never
-    /// come here.
+    /// One streamed item: an SSE event, a line, an array element, or an event of an AWS event stream. `event` is the SSE event type or
+    /// the `:event-type`, empty when there was none. `[DONE]` markers and items that are no JSON never come here.
     fn event(&mut self, event: &str, data: &Value, call: &mut Call);
+    /// An exception or error message of an AWS event stream.
+    fn exception(&mut self, kind: &str, message: &str, data: &Value, call: &mut Call) {
+        let said = json::str_at(data, &["message"]).or_else(|| json::str_at(data, &["Message"]));
+        let message = said.unwrap_or(message).to_owned();
+        let kind = if kind.is_empty() { "_OTHER" } else { kind };
+        call.error = Some(CallError { kind: kind.to_owned(), message });
+    }
+    /// A response body that is no text: audio, an image. `bytes` of it were seen.
+    fn binary(&mut self, _media_type: &str, _bytes: u64, _call: &mut Call) {}
     /// The stream has ended (whole or cut): assemble what was collected. Called exactly once, also after `response`.
     fn finish(&mut self, call: &mut Call);
     /// Bytes held by the fold, roughly.
+    fn held_bytes(&self) -> usize;
+}
+
+/// One JSON text of an exchange that carries any number of calls.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionMessage<'a> {
+    /// Sent by the client of the exchange; else by its server.
+    pub(crate) from_client: bool,
+    /// SSE event type; empty elsewhere.
+    pub(crate) event: &'a str,
+    /// The text, parsed.
+    pub(crate) value: &'a Value,
+    /// Its length in bytes, as sent.
+    pub(crate) bytes: u64,
+    /// When it was seen.
+    pub(crate) at: Nanos,
+}
+
+/// Makes calls of an exchange that may carry many: a WebSocket session, a JSON-RPC stream.
+///
+/// `template` is a call with the facts of the exchange filled in (provider, peer, times, role, completeness so far): each call is made
+/// from a copy of it. Times of a call are its own: from the message that began it to the one that ended it.
+pub(crate) trait Session: Send {
+    /// The head of the request. Called first, once.
+    fn begin(&mut self, facts: &RequestFacts<'_>, template: &mut Call);
+    /// The head of the response.
+    fn response_head(&mut self, _head: &ResponseHead, _template: &mut Call) {}
+    /// One message. Whole JSON bodies of plain HTTP exchanges are messages, too; the elements of a batch come one by one.
+    fn message(&mut self, message: &SessionMessage<'_>, template: &Call);
+    /// A message that is no JSON (audio in binary frames): counted.
+    fn opaque(&mut self, _from_client: bool, _bytes: u64, _at: Nanos) {}
+    /// Nothing more comes: calls under way end as they are.
+    fn end(&mut self, end: &ExchangeEnd, template: &Call);
+    /// The next call that has ended; the caller numbers them ([`Call::part`]).
+    fn take(&mut self) -> Option<Call>;
+    /// Whether any message so far was one of this API.
+    fn is_confirmed(&self) -> bool;
+    /// Bytes held, roughly.
     fn held_bytes(&self) -> usize;
 }
 

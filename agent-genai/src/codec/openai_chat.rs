@@ -11,9 +11,28 @@ use serde_json::Value;
 
 use self::choice::Choice;
 use super::content::Budget;
+use super::spec::{Make, Row, Spec};
 use super::usage::Dialect;
 use super::{Codec, CodecOptions, error, json, usage};
-use crate::call::Call;
+use crate::call::{Api, Call, Operation};
+use crate::recognise::shape;
+
+/// Where it lives and how it looks.
+pub(crate) static SPEC: Spec = Spec {
+    rows: &[
+        Row::certain("chat/completions", Operation::Chat),
+        Row::certain("fim/completions", Operation::Chat),
+        Row::likely("agents/completions", Operation::Chat),
+    ],
+    request: |body| json::at(body, &["messages"]).is_some() || json::at(body, &["model"]).is_some(),
+    response: |event, body| shape::response(event, body).map(|api| api == Api::OpenAiChat),
+    ..Spec::new(
+        Api::OpenAiChat,
+        Operation::Chat,
+        "openai",
+        Make::Codec(|options| Box::new(OpenAiChat::new(options))),
+    )
+};
 
 /// Most choices followed; the API allows 128.
 const MAX_CHOICES: usize = 128;

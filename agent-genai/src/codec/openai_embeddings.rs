@@ -2,10 +2,29 @@
 
 use serde_json::Value;
 
+use super::spec::{Make, Row, Spec};
 use super::usage::Dialect;
 use super::{Codec, CodecOptions, error, json, usage};
-use crate::call::Call;
+use crate::call::{Api, Call, Operation};
+use crate::recognise::shape;
 use crate::skim;
+
+/// Where it lives and how it looks.
+pub(crate) static SPEC: Spec = Spec {
+    rows: &[
+        Row::likely("embeddings", Operation::Embeddings),
+        Row::likely("multimodalembeddings", Operation::Embeddings),
+    ],
+    request: |body| json::at(body, &["input"]).is_some() || json::at(body, &["inputs"]).is_some(),
+    response: |event, body| shape::response(event, body).map(|api| api == Api::OpenAiEmbeddings),
+    thin: &["input", "inputs"],
+    ..Spec::new(
+        Api::OpenAiEmbeddings,
+        Operation::Embeddings,
+        "openai",
+        Make::Codec(|options| Box::new(OpenAiEmbeddings::new(options))),
+    )
+};
 
 /// Folds one exchange of an embeddings API.
 pub(crate) struct OpenAiEmbeddings {

@@ -11,8 +11,27 @@ mod tests;
 use serde_json::Value;
 
 use self::stream::Rebuilt;
+use super::spec::{Make, Row, Spec};
 use super::{Codec, CodecOptions, error, json};
-use crate::call::Call;
+use crate::call::{Api, Call, Operation};
+use crate::recognise::shape;
+
+/// Where it lives and how it looks.
+pub(crate) static SPEC: Spec = Spec {
+    rows: &[
+        Row::likely("responses", Operation::Chat),
+        Row { certain: true, ..Row::likely("responses/resp_*", Operation::FetchResponse).by("GET") },
+        Row::likely("responses/*", Operation::FetchResponse).by("GET"),
+    ],
+    request: shape::is_responses_request,
+    response: |event, body| shape::response(event, body).map(|api| api == Api::OpenAiResponses),
+    ..Spec::new(
+        Api::OpenAiResponses,
+        Operation::Chat,
+        "openai",
+        Make::Codec(|options| Box::new(Responses::new(options))),
+    )
+};
 
 /// Folds one exchange of the Responses API.
 pub(crate) struct Responses {

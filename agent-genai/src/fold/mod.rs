@@ -3,6 +3,7 @@
 mod outcome;
 mod request;
 mod response;
+mod sessions;
 mod stand;
 
 use std::sync::Arc;
@@ -11,9 +12,10 @@ use agent_wire::{Body, ExchangeEnd, Interest, MessageEnd, Nanos, RequestHead, Re
 
 use self::request::RequestBody;
 use self::response::ResponseBody;
+use self::sessions::Ready;
 use self::stand::Stand;
 use crate::call::{Api, Call, Operation};
-use crate::codec::usage;
+use crate::codec::{RequestFacts, usage};
 use crate::decoder::DecoderOptions;
 use crate::providers;
 use crate::recognise::Route;
@@ -46,9 +48,13 @@ pub struct Fold {
     stand: Stand,
     request: RequestBody,
     response: ResponseBody,
+    /// Calls of a session that have ended.
+    ready: Ready,
     /// The request carries `anthropic-version`.
     anthropic: bool,
-    deployment: Option<String>,
+    head: RequestHead,
+    response_head: Option<ResponseHead>,
+    route: Option<Route>,
     session: Option<String>,
     header_usd: Option<rust_decimal::Decimal>,
 }
@@ -90,22 +96,25 @@ impl Fold {
             .find_map(|name| head.headers.get(name))
             .filter(|id| !id.is_empty() && id.len() <= 256);
         let request = RequestBody::new(&options, route.as_ref().map(|route| route.api));
-        let response = ResponseBody::new(&options);
+        let response = ResponseBody::new(&options, route.as_ref().map(|route| route.api));
         let attached = head.method.is_empty();
         let mut fold = Self {
             anthropic: head.headers.get("anthropic-version").is_some(),
-            deployment: route.as_ref().and_then(|route| route.deployment.clone()),
             session: session.map(str::to_owned),
             stand: Stand::new(route.as_ref(), attached),
+            ready: Ready::default(),
+            head: head.clone(),
+            response_head: None,
             options,
             call,
             request,
             response,
             header_usd: None,
+            route,
         };
         fold.name_provider();
-        if let Some(route) = route {
-            fold.stand.make_codec(route.api, &fold.options);
+        if let Some(api) = fold.route.as_ref().map(|route| route.api) {
+            fold.make(api);
         }
         fold
     }
@@ -120,12 +129,32 @@ impl Fold {
         );
     }
 
+    /// Makes the decoder of the API and shows it the head.
+    fn make(&mut self, api: Api) {
+        self.stand.make(api, &self.options);
+        let facts = RequestFacts {
+            row: self.route.as_ref().map(|route| route.row),
+            model: self.route.as_ref().and_then(|route| route.model.as_deref()),
+            head: &self.head,
+        };
+        if let Some(codec) = self.stand.codec.as_mut() {
+            codec.begin(&facts, &mut self.call);
+        }
+        if let Some(session) = self.stand.session.as_mut() {
+            session.begin(&facts, &mut self.call);
+        }
+    }
+
     /// A piece of the request body.
-    pub fn request_body(&mut self, body: Body<'_>, _at: Nanos) -> Interest {
+    pub fn request_body(&mut self, body: Body<'_>, at: Nanos) -> Interest {
         if self.stand.rejected() {
             return Interest::Skip;
         }
-        self.request.take(body);
+        match body {
+            Body::Frame(message) => self.frame(true, message, at),
+            Body::Element { data, truncated } => self.request_element(data, truncated, at),
+            body => self.request.take(body),
+        }
         if self.stand.is_open() && self.request.is_foreign() {
             self.stand.reject();
         }
@@ -153,6 +182,14 @@ impl Fold {
         self.call.response.request_id =
             REQUEST_ID_HEADERS.iter().find_map(|name| head.headers.get(name)).map(str::to_owned);
         self.header_usd = usage::cost_of_headers(&head.headers);
+        self.response.begin(head);
+        if let Some(codec) = self.stand.codec.as_mut() {
+            codec.response_head(head, &mut self.call);
+        }
+        if let Some(session) = self.stand.session.as_mut() {
+            session.response_head(head, &mut self.call);
+        }
+        self.response_head = Some(head.clone());
         self.interest()
     }
 
@@ -185,14 +222,23 @@ impl Fold {
     /// Bytes of memory held, roughly.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        size_of::<Self>() + self.request.held_bytes() + self.response.held_bytes() + self.stand.held_bytes()
+        size_of::<Self>()
+            + self.heads_bytes()
+            + self.request.held_bytes()
+            + self.response.held_bytes()
+            + self.stand.held_bytes()
     }
 
-    /// The exchange has ended: the call, if it was one.
+    /// The next call that has ended while its exchange goes on (a session carries many). Asked for after each step.
+    pub fn take(&mut self) -> Option<Call> {
+        self.ready.take()
+    }
+
+    /// The exchange has ended: the calls that ended with it; one for most APIs, any number for a session's.
     #[must_use]
-    pub fn finish(mut self, end: &ExchangeEnd) -> Option<Call> {
-        if self.stand.rejected() || end.upgraded {
-            return None;
+    pub fn finish(mut self, end: &ExchangeEnd) -> Vec<Call> {
+        if self.stand.rejected() || end.upgraded && self.stand.session.is_none() {
+            return Vec::new();
         }
         self.call.completeness.attached_mid_stream = end.attached_mid_stream;
         if !self.request.is_settled() {
@@ -201,12 +247,31 @@ impl Fold {
             self.settle_request(true);
         }
         self.settle_response();
+        if let Some(session) = self.stand.session.as_mut() {
+            session.end(end, &self.call);
+            let ours = session.is_confirmed() || self.stand.recognised() == Some(true);
+            self.collect();
+            let ready = if ours { std::mem::take(&mut self.ready) } else { Ready::default() };
+            return ready.into_calls();
+        }
         if !self.decide() {
-            return None;
+            return Vec::new();
         }
         self.conclude(end);
+        self.call.part = self.ready.made();
         redact::redact_call(&mut self.call);
-        Some(self.call)
+        vec![self.call]
+    }
+
+    fn heads_bytes(&self) -> usize {
+        let fields = |headers: &agent_wire::Headers| {
+            headers
+                .iter()
+                .map(|(name, value)| name.len() + value.len() + 2 * size_of::<String>())
+                .sum::<usize>()
+        };
+        let response = self.response_head.as_ref().map_or(0, |head| fields(&head.headers));
+        self.head.target.len() + fields(&self.head.headers) + response
     }
 
     fn interest(&self) -> Interest {

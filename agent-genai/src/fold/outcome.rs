@@ -3,12 +3,14 @@
 use agent_wire::ExchangeEnd;
 
 use super::Fold;
-use crate::call::{Api, Operation};
-use crate::codec::error;
+use crate::call::{Api, Operation, OperationKind};
+use crate::codec::{error, registry};
 
 impl Fold {
     pub(super) fn conclude(&mut self, end: &ExchangeEnd) {
-        let streamed = self.response.items > 0 && self.call.api != Api::OpenAiEmbeddings;
+        let open_ended = registry::spec(self.call.api).is_some_and(|spec| spec.open_ended);
+        let inference = self.call.operation.kind() == OperationKind::Inference;
+        let streamed = self.response.items > 0 && inference && !open_ended;
         let no_response = self.call.http.status.is_none();
         // An end that the capture lost is not the server's failure.
         let whole_view = self.call.completeness.lost_bytes == 0 && !end.attached_mid_stream;
@@ -56,9 +58,11 @@ impl Fold {
             call.request.stream = true;
         }
         if call.request.model.is_none() {
-            call.request.model = self.deployment.take();
+            let route = self.route.as_mut();
+            call.request.model =
+                route.and_then(|route| route.deployment.take().or_else(|| route.model.take()));
         }
-        if call.request.conversation_id.is_none() && call.operation == Operation::Chat {
+        if call.request.conversation_id.is_none() && inference {
             call.request.conversation_id = self.session.take();
         }
         if call.usage.provider_usd.is_none() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Fold;
 use super::stand::Standing;
 use crate::call::Api;
-use crate::codec::json;
+use crate::codec::{json, registry};
 use crate::decoder::DecoderOptions;
 use crate::recognise;
 use crate::skim::{self, Ending, SkimLimits, Skimmer};
@@ -31,11 +31,18 @@ pub(super) struct RequestBody {
     settled: bool,
     /// A hole in the body: what follows it cannot be joined.
     broken: bool,
+    /// The body is an array, whose elements were taken one by one.
+    pub(super) elements: bool,
 }
 
 impl RequestBody {
     pub(super) fn new(options: &DecoderOptions, api: Option<Api>) -> Self {
-        Self { skimmer: Some(Skimmer::new(limits(options, api))), settled: false, broken: false }
+        Self {
+            skimmer: Some(Skimmer::new(limits(options, api))),
+            settled: false,
+            broken: false,
+            elements: false,
+        }
     }
 
     pub(super) fn take(&mut self, body: Body<'_>) {
@@ -73,10 +80,9 @@ impl RequestBody {
 }
 
 fn limits(options: &DecoderOptions, api: Option<Api>) -> SkimLimits {
-    let vectors = api == Some(Api::OpenAiEmbeddings);
     if options.content {
         // Inputs of embeddings are no message content.
-        let thin: &[&str] = if vectors { CONTENT_MEMBERS } else { &[] };
+        let thin = api.and_then(registry::spec).map_or(&[][..], |spec| spec.thin);
         SkimLimits {
             max_string: usize::MAX,
             max_numbers: usize::MAX,
@@ -120,6 +126,10 @@ impl Fold {
                 super::note_undecodable(completeness, "request", Some(&format!("no JSON from byte {at} on")));
             }
         }
+        // What came as elements of an array has been judged one by one.
+        if self.request.elements {
+            return;
+        }
         let unseen = partial || self.request.broken || self.stand.attached;
         self.judge_request(value.filter(Value::is_object), unseen, skimmed.json.len());
     }
@@ -140,10 +150,16 @@ impl Fold {
                 }
             }
             (Standing::Open(_), Some(body)) => match recognise::request(&body, self.anthropic) {
-                Some(candidate) => {
-                    self.stand.standing = Standing::Open(Some(candidate));
-                    self.stand.wait(body, bytes);
-                }
+                Some(candidate) => match recognise::session(&body) {
+                    Some(api) => {
+                        self.settle(api);
+                        self.read_request(&body);
+                    }
+                    None => {
+                        self.stand.standing = Standing::Open(Some(candidate));
+                        self.stand.wait(body, bytes);
+                    }
+                },
                 None if unseen => {}
                 None => self.stand.reject(),
             },
@@ -153,6 +169,12 @@ impl Fold {
     }
 
     pub(super) fn read_request(&mut self, body: &Value) {
+        if self.stand.session.is_some() {
+            let at = self.call.timing.request_end.unwrap_or(self.call.timing.start);
+            let bytes = self.call.completeness.request_bytes;
+            self.session_message(true, "", body, bytes, at);
+            return;
+        }
         if let Some(codec) = self.stand.codec.as_mut() {
             codec.request(body, &mut self.call);
         }

@@ -1,19 +1,20 @@
 //! The response body of an exchange: items as they come, or one JSON text, skimmed.
 
-use agent_wire::{Body, Nanos};
+use agent_wire::{Body, EventMessage, Nanos, ResponseHead};
 use serde_json::Value;
 
 use super::Fold;
 use super::request::BARE_STRING;
 use super::stand::Standing;
 use crate::call::{Api, Operation};
-use crate::codec::error;
+use crate::codec::{error, registry};
 use crate::decoder::DecoderOptions;
+use crate::providers;
+use crate::recognise::{self, Shown};
 use crate::skim::{self, Ending, SkimLimits, Skimmer};
-use crate::{providers, recognise};
 
 /// An item longer than this is skimmed before it is parsed, when content is not kept.
-const BIG_ITEM: usize = 32 << 10;
+pub(super) const BIG_ITEM: usize = 32 << 10;
 /// Beginning of a body kept as it is, for errors that are no JSON.
 const HEAD: usize = 4096;
 /// Items of unknown shape after which a stream is none of ours.
@@ -29,7 +30,7 @@ const BULK_MEMBERS: &[&str] = &[
     "token_ids",
     "prompt_token_ids",
 ];
-/// Vectors of embeddings are counted, not kept.
+/// Vectors of embeddings are counted, not kept. For bodies of an API that is not known yet.
 const VECTORS: &[&str] = &["data"];
 
 /// The body so far.
@@ -39,6 +40,8 @@ pub(super) struct ResponseBody {
     /// A hole in a body that is one JSON text.
     broken: bool,
     head: Vec<u8>,
+    /// The media type of a body that is no text, and the bytes of it so far.
+    binary: Option<(String, u64)>,
     /// Parsed items.
     pub(super) items: u64,
     /// `[DONE]` or the API's own last event was seen.
@@ -50,14 +53,15 @@ pub(super) struct ResponseBody {
 }
 
 impl ResponseBody {
-    pub(super) fn new(options: &DecoderOptions) -> Self {
+    pub(super) fn new(options: &DecoderOptions, api: Option<Api>) -> Self {
+        let thin = api.and_then(registry::spec).map_or(VECTORS, |spec| spec.thin_response);
         let limits = if options.content {
             SkimLimits {
                 max_string: usize::MAX,
                 max_numbers: usize::MAX,
                 budget: options.max_body,
                 reserve: 1 << 20,
-                thin: VECTORS,
+                thin,
                 drop: &[],
             }
         } else {
@@ -66,7 +70,7 @@ impl ResponseBody {
                 max_numbers: 8,
                 budget: 512 << 10,
                 reserve: 64 << 10,
-                thin: VECTORS,
+                thin,
                 drop: BULK_MEMBERS,
             }
         };
@@ -75,11 +79,23 @@ impl ResponseBody {
             skimmer: None,
             broken: false,
             head: Vec::new(),
+            binary: None,
             items: 0,
             done: false,
             last_item: None,
             end: None,
             lost: 0,
+        }
+    }
+
+    pub(super) fn limits(&self) -> SkimLimits {
+        self.limits
+    }
+
+    pub(super) fn begin(&mut self, head: &ResponseHead) {
+        let media = head.headers.get("content-type").unwrap_or_default().trim().to_ascii_lowercase();
+        if ["audio/", "image/", "video/"].iter().any(|family| media.starts_with(family)) {
+            self.binary = Some((media, 0));
         }
     }
 
@@ -93,6 +109,10 @@ impl ResponseBody {
     }
 
     fn push(&mut self, data: &[u8]) {
+        if let Some((_, bytes)) = &mut self.binary {
+            *bytes = bytes.saturating_add(data.len() as u64);
+            return;
+        }
         if self.broken {
             return;
         }
@@ -118,7 +138,9 @@ impl Fold {
             Body::Line { data, truncated } | Body::Element { data, truncated } => {
                 self.item("", data, truncated, at);
             }
-            Body::Message(_) | Body::Grpc { .. } | Body::Frame(_) => {}
+            Body::Message(message) => self.event_message(&message, at),
+            Body::Frame(message) => self.frame(false, message, at),
+            Body::Grpc { .. } => {}
             Body::Gap(_) => self.response.broken |= self.response.skimmer.is_some(),
         }
     }
@@ -134,26 +156,36 @@ impl Fold {
             return;
         }
         self.call.completeness.body_capped |= truncated;
-        let skims = truncated || !self.options.content && text.len() > BIG_ITEM;
-        let parsed = if skims { None } else { serde_json::from_slice::<Value>(text).ok() };
-        let value = parsed.or_else(|| {
-            let skimmed = Skimmer::skim(self.response.limits, text);
-            // A line of a body that only looked like a stream of items must not be completed into one.
-            let whole = skimmed.ending == Ending::Whole || truncated;
-            self.call.completeness.body_capped |= skimmed.capped;
-            skimmed.value().filter(|_| whole)
-        });
-        let Some(value) = value.filter(|value| value.is_object() || value.is_array()) else {
+        let value = self.parse_item(text, truncated);
+        let Some(value) = value else {
             // Not an item: perhaps a body that only looked like a stream of them.
             self.response.push(text);
             self.response.push(b"\n");
             return;
         };
         self.time_item(event, &value, at);
-        if self.admit(event, &value)
-            && let Some(codec) = self.stand.codec.as_mut()
-        {
+        if !self.admit(event, &value) {
+            return;
+        }
+        if let Some(codec) = self.stand.codec.as_mut() {
             codec.event(event, &value, &mut self.call);
+        } else {
+            self.session_message(false, event, &value, text.len() as u64, at);
+        }
+    }
+
+    /// One message of an AWS event stream.
+    fn event_message(&mut self, message: &EventMessage<'_>, at: Nanos) {
+        if message.message_type == "event" {
+            self.item(message.kind, message.payload, message.truncated, at);
+            return;
+        }
+        let value = self.parse_item(message.payload, message.truncated).unwrap_or_default();
+        self.time_item(message.kind, &value, at);
+        if let (Standing::Settled | Standing::Claimed, Some(codec)) =
+            (self.stand.standing, self.stand.codec.as_mut())
+        {
+            codec.exception(message.kind, message.error, &value, &mut self.call);
         }
     }
 
@@ -180,29 +212,32 @@ impl Fold {
 
     /// Judges by an item or body where the request left that open; whether the codec may have it.
     fn admit(&mut self, event: &str, value: &Value) -> bool {
-        let shape = || recognise::response(event, value);
         match self.stand.standing {
             Standing::Settled => true,
             Standing::Rejected => false,
+            Standing::Claimed if self.stand.session.is_some() => true,
             Standing::Claimed => {
-                match shape() {
-                    Some(api) if api == self.call.api => self.stand.standing = Standing::Settled,
-                    Some(_) => self.stand.reject(),
+                match registry::spec(self.call.api).and_then(|spec| (spec.response)(event, value)) {
+                    Some(true) => self.stand.standing = Standing::Settled,
+                    Some(false) => self.stand.reject(),
                     None => self.give_up_on_unknown_items(),
                 }
                 !self.stand.rejected()
             }
             Standing::Open(candidate) => {
-                match shape() {
-                    Some(api) if candidate.is_none_or(|candidate| candidate.admits(api)) => self.settle(api),
-                    Some(_) => self.stand.reject(),
-                    None if candidate.is_some_and(recognise::Candidate::suffices)
-                        && error::in_item(event, value).is_some() =>
-                    {
-                        let api = candidate.map_or(Api::OpenAiChat, recognise::Candidate::likely);
-                        self.settle(api);
+                let waiting = self.stand.waiting.as_ref();
+                let shown = match (candidate, waiting) {
+                    (Some(candidate), Some(request)) => candidate.response(request, event, value),
+                    _ => recognise::attached_response(event, value),
+                };
+                let likely = candidate.filter(|candidate| candidate.suffices()).and_then(|c| c.likely());
+                match (shown, likely) {
+                    (Shown::Api(api), _) => self.settle(api),
+                    (Shown::Foreign, _) => self.stand.reject(),
+                    (Shown::Nothing, Some(likely)) if error::in_item(event, value).is_some() => {
+                        self.settle(likely);
                     }
-                    None => self.give_up_on_unknown_items(),
+                    (Shown::Nothing, _) => self.give_up_on_unknown_items(),
                 }
                 self.stand.standing == Standing::Settled
             }
@@ -218,17 +253,25 @@ impl Fold {
     /// The API of an open exchange is known now.
     pub(super) fn settle(&mut self, api: Api) {
         self.call.api = api;
-        self.call.operation = recognise::operation(api);
+        if let Some(spec) = registry::spec(api) {
+            self.call.operation = spec.operation;
+        }
         self.name_provider();
-        self.stand.make_codec(api, &self.options);
+        self.make(api);
         self.stand.standing = Standing::Settled;
         if let Some(body) = self.stand.waiting.take() {
             self.read_request(&body);
+        }
+        if let (Some(head), Some(codec)) = (self.response_head.as_ref(), self.stand.codec.as_mut()) {
+            codec.response_head(head, &mut self.call);
         }
     }
 
     /// The response is as complete as it will ever be: reads the body that is one JSON text.
     pub(super) fn settle_response(&mut self) {
+        if let (Some((media, bytes)), Some(codec)) = (&self.response.binary, self.stand.codec.as_mut()) {
+            codec.binary(media, *bytes, &mut self.call);
+        }
         let Some(skimmer) = self.response.skimmer.take() else { return };
         let skimmed = skimmer.finish();
         if self.response.items > 0 {
@@ -260,6 +303,10 @@ impl Fold {
                 if self.admit("", &value) {
                     if let Some(codec) = self.stand.codec.as_mut() {
                         codec.response(&value, &mut self.call);
+                    } else {
+                        let at = self.call.timing.end;
+                        let bytes = self.call.completeness.response_bytes;
+                        self.session_message(false, "", &value, bytes, at);
                     }
                 } else if self.stand.is_open() && failed {
                     self.call.error = Some(error::from_body(&value, self.call.http.status));
@@ -291,10 +338,13 @@ impl Fold {
                 (failed || !fetch) && (self.is_known_host() || self.anthropic)
             }
             Standing::Open(candidate) => match candidate {
-                Some(candidate) if failed && candidate.suffices() => {
-                    self.settle(candidate.likely());
-                    true
-                }
+                Some(candidate) if failed && candidate.suffices() => match candidate.likely() {
+                    Some(likely) => {
+                        self.settle(likely);
+                        true
+                    }
+                    None => false,
+                },
                 _ => false,
             },
         }

@@ -1,13 +1,10 @@
-//! What is known so far about which API an exchange speaks, and the codec that follows from it.
+//! What is known so far about which API an exchange speaks, and the decoder that follows from it.
 
 use serde_json::Value;
 
 use crate::call::Api;
-use crate::codec::anthropic::Anthropic;
-use crate::codec::openai_chat::OpenAiChat;
-use crate::codec::openai_embeddings::OpenAiEmbeddings;
-use crate::codec::responses::Responses;
-use crate::codec::{Codec, CodecOptions};
+use crate::codec::spec::{Make, Spec};
+use crate::codec::{Codec, CodecOptions, Session, registry};
 use crate::decoder::DecoderOptions;
 use crate::recognise::{Candidate, Route};
 
@@ -20,14 +17,15 @@ pub(super) enum Standing {
     Claimed,
     /// Unknown path: the bodies decide. The request may already have narrowed it down.
     Open(Option<Candidate>),
-    /// No LLM call.
+    /// No call.
     Rejected,
 }
 
-/// Standing, codec, and the request that waits for one.
+/// Standing, decoder, and the request that waits for one.
 pub(super) struct Stand {
     pub(super) standing: Standing,
     pub(super) codec: Option<Box<dyn Codec>>,
+    pub(super) session: Option<Box<dyn Session>>,
     /// The request body of an open exchange, until the response shows which codec is to read it.
     pub(super) waiting: Option<Value>,
     waiting_bytes: usize,
@@ -48,17 +46,18 @@ impl Stand {
             Some(_) => Standing::Claimed,
             None => Standing::Open(None),
         };
-        Self { standing, codec: None, waiting: None, waiting_bytes: 0, attached }
+        Self { standing, codec: None, session: None, waiting: None, waiting_bytes: 0, attached }
     }
 
-    pub(super) fn make_codec(&mut self, api: Api, options: &DecoderOptions) {
+    /// Makes the decoder of an API. Its row in the registry is given back.
+    pub(super) fn make(&mut self, api: Api, options: &DecoderOptions) -> Option<&'static Spec> {
+        let spec = registry::spec(api)?;
         let options = CodecOptions { content: options.content, max_content: options.max_body };
-        self.codec = Some(match api {
-            Api::OpenAiChat => Box::new(OpenAiChat::new(options)),
-            Api::OpenAiResponses => Box::new(Responses::new(options)),
-            Api::OpenAiEmbeddings => Box::new(OpenAiEmbeddings::new(options)),
-            Api::AnthropicMessages => Box::new(Anthropic::new(options)),
-        });
+        match spec.make {
+            Make::Codec(make) => self.codec = Some(make(options)),
+            Make::Session(make) => self.session = Some(make(options)),
+        }
+        Some(spec)
     }
 
     pub(super) fn wait(&mut self, body: Value, bytes: usize) {
@@ -69,6 +68,7 @@ impl Stand {
     pub(super) fn reject(&mut self) {
         self.standing = Standing::Rejected;
         self.codec = None;
+        self.session = None;
         self.waiting = None;
         self.waiting_bytes = 0;
     }
@@ -90,6 +90,8 @@ impl Stand {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.codec.as_ref().map_or(0, |codec| codec.held_bytes()) + self.waiting_bytes
+        self.codec.as_ref().map_or(0, |codec| codec.held_bytes())
+            + self.session.as_ref().map_or(0, |session| session.held_bytes())
+            + self.waiting_bytes
     }
 }

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use super::entry::Model;
 use super::pattern::Glob;
 use super::table::{Provider, Snapshot};
-use crate::call::{Api, Call};
+use crate::call::Call;
+use crate::codec::registry;
 
 /// Runtimes that people run themselves: what a call to them costs is in no price list.
 const SELF_HOSTED: &[&str] = &[
@@ -66,10 +67,7 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(super) fn of(call: &'a Call) -> Self {
-        let home = match call.api {
-            Api::AnthropicMessages => "anthropic",
-            Api::OpenAiChat | Api::OpenAiResponses | Api::OpenAiEmbeddings => "openai",
-        };
+        let home = registry::spec(call.api).map_or("", |spec| spec.flavour);
         Self {
             provider: &call.provider,
             host: call.http.server_address.as_deref(),

@@ -1,14 +1,14 @@
 //! A call to its span, by the semantic conventions v0.1.0.
 
-use rust_decimal::prelude::ToPrimitive;
-use serde_json::Value;
-
+use super::builder::Builder;
 use super::ids::{SpanIds, hex};
 use super::{
     Attributes, Capture, Cost, CostSource, RECORD_VERSION, Record, Status, StatusCode, UsageSource, content,
 };
-use crate::call::{Api, Call, Operation};
+use super::{retrieval, rpc};
+use crate::call::{Api, Call, Operation, OperationKind};
 use crate::semconv::attribute as name;
+use rust_decimal::prelude::ToPrimitive;
 
 /// Names of older versions of the conventions that are emitted beside the current ones, for consumers that still read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,23 +100,19 @@ pub fn build_record(
     }
 }
 
-/// `gen_ai.operation.name`.
-#[must_use]
-pub fn operation_name(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Chat => "chat",
-        Operation::Embeddings => "embeddings",
-        Operation::FetchResponse => "fetch_response",
-    }
-}
-
-/// `{operation} {model}`, the operation alone without a model and for a fetch.
+/// Name of the span: `{operation} {model}`, with what the conventions put in the model's place for other operations.
 fn span_name(call: &Call) -> String {
-    let operation = operation_name(call.operation);
-    match &call.request.model {
-        Some(model) if call.operation != Operation::FetchResponse => format!("{operation} {model}"),
-        _ => operation.to_owned(),
+    if let (OperationKind::Rpc, Some(rpc)) = (call.operation.kind(), &call.rpc) {
+        return rpc::span_name(rpc);
     }
+    let operation = call.operation.name();
+    let about = match call.operation {
+        Operation::FetchResponse => None,
+        Operation::Retrieval => call.retrieval.as_ref().and_then(|retrieval| retrieval.data_source.as_ref()),
+        Operation::InvokeAgent => call.request.agent.as_ref(),
+        _ => call.request.model.as_ref(),
+    };
+    about.map_or_else(|| operation.to_owned(), |about| format!("{operation} {about}"))
 }
 
 /// RFC 3339 in UTC with nanoseconds.
@@ -128,35 +124,14 @@ fn rfc3339(unix_nanos: u64) -> String {
     }
 }
 
-/// Attributes under construction.
-struct Builder(Attributes);
-
-impl Builder {
-    fn set(&mut self, key: &str, value: impl Into<Value>) {
-        self.0.insert(key.to_owned(), value.into());
-    }
-
-    fn some<T: Into<Value>>(&mut self, key: &str, value: Option<T>) {
-        if let Some(value) = value {
-            self.set(key, value);
-        }
-    }
-
-    fn text(&mut self, key: &str, value: Option<&String>) {
-        self.some(key, value.map(String::as_str));
-    }
-
-    fn list(&mut self, key: &str, values: &[String]) {
-        if !values.is_empty() {
-            self.set(key, values.to_vec());
-        }
-    }
-}
-
 fn attributes(call: &Call, cost: &Cost, options: &RecordOptions) -> Attributes {
     let mut out = Builder(Attributes::new());
-    out.set(name::OPERATION_NAME, operation_name(call.operation));
-    out.set(name::PROVIDER_NAME, call.provider.as_str());
+    if !call.operation.name().is_empty() {
+        out.set(name::OPERATION_NAME, call.operation.name());
+    }
+    if !call.provider.is_empty() {
+        out.set(name::PROVIDER_NAME, call.provider.as_str());
+    }
     out.some(name::ERROR_TYPE, call.error.as_ref().map(|error| error.kind.as_str()));
     out.text(name::SERVER_ADDRESS, call.http.server_address.as_ref());
     if call.http.server_address.is_some() {
@@ -164,16 +139,23 @@ fn attributes(call: &Call, cost: &Cost, options: &RecordOptions) -> Attributes {
     }
     out.some(name::HTTP_RESPONSE_STATUS_CODE, call.http.status);
     response(call, &mut out);
-    match call.operation {
-        Operation::Chat => {
-            request(call, &mut out);
-            usage(call, options, &mut out);
+    match call.operation.kind() {
+        OperationKind::Inference => request(call, &mut out),
+        OperationKind::Embeddings => embeddings(call, &mut out),
+        OperationKind::Retrieval | OperationKind::Other => {
+            out.text(name::REQUEST_MODEL, call.request.model.as_ref());
+            out.text(name::USER_ID, call.request.user.as_ref());
         }
-        Operation::Embeddings => {
-            embeddings(call, &mut out);
-            usage(call, options, &mut out);
-        }
-        Operation::FetchResponse => {}
+        OperationKind::Fetch | OperationKind::Rpc => {}
+    }
+    if call.operation.kind() != OperationKind::Fetch {
+        usage(call, options, &mut out);
+    }
+    if let Some(retrieval) = &call.retrieval {
+        retrieval::attributes(retrieval, options.content, &mut out);
+    }
+    if let Some(rpc) = &call.rpc {
+        rpc::attributes(rpc, call, options.content, &mut out);
     }
     provider(call, &mut out);
     money(call, cost, &mut out);
@@ -188,6 +170,7 @@ fn request(call: &Call, out: &mut Builder) {
     let request = &call.request;
     out.text(name::REQUEST_MODEL, request.model.as_ref());
     out.text(name::CONVERSATION_ID, request.conversation_id.as_ref());
+    out.text(name::AGENT_ID, request.agent.as_ref());
     out.text(name::OUTPUT_TYPE, request.output_type.as_ref());
     out.some(name::REQUEST_CHOICE_COUNT, request.choice_count.filter(|count| *count != 1));
     out.some(name::REQUEST_SEED, request.seed);
@@ -260,6 +243,9 @@ fn usage(call: &Call, options: &RecordOptions, out: &mut Builder) {
     out.some(name::USAGE_AUDIO_OUTPUT, usage.audio_output);
     out.some(name::USAGE_AUDIO_CACHE_READ, usage.audio_cache_read);
     out.some(name::USAGE_WEB_SEARCHES, usage.web_searches);
+    for units in &usage.units {
+        out.some(&format!("{}{}", name::USAGE_UNITS_PREFIX, units.unit.name()), units.quantity.to_f64());
+    }
     out.text(name::USAGE_CORRECTED, usage.corrected.as_ref());
 }
 
@@ -272,11 +258,12 @@ fn provider(call: &Call, out: &mut Builder) {
     }
     match call.api {
         Api::OpenAiChat => out.set(name::OPENAI_API_TYPE, "chat_completions"),
-        Api::OpenAiResponses => out.set(name::OPENAI_API_TYPE, "responses"),
+        Api::OpenAiResponses | Api::ResponsesSocket => out.set(name::OPENAI_API_TYPE, "responses"),
         Api::OpenAiEmbeddings => return,
-        Api::AnthropicMessages => {
+        _ => {
             out.text(name::REQUEST_SERVICE_TIER, asked);
             out.text(name::RESPONSE_SERVICE_TIER, response.service_tier.as_ref());
+            out.text(name::GUARDRAIL_ID, request.guardrail.as_ref());
             return;
         }
     }

@@ -57,6 +57,6 @@ impl Sink for Calls<'_> {
         }
     }
     fn exchange_end(&mut self, id: ExchangeId, end: ExchangeEnd) {
-        self.calls.extend(self.folds.remove(&id).and_then(|fold| fold.finish(&end)));
+        self.calls.extend(self.folds.remove(&id).into_iter().flat_map(|fold| fold.finish(&end)));
     }
 }

@@ -101,7 +101,7 @@ fn lines(
         }
         let text = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line) } else { &line };
         let records = match corpus::parse(text, number) {
-            Ok(corpus::Line::Exchange(recorded)) => replayer.exchange(&recorded).into_iter().collect(),
+            Ok(corpus::Line::Exchange(recorded)) => replayer.exchange(&recorded),
             Ok(corpus::Line::Wire(wire)) => replayer.connection(&wire.id, wire.pieces()),
             Ok(corpus::Line::WebSocket) => {
                 outcome.websockets += 1;
@@ -131,13 +131,16 @@ fn archive(
     let mut failed = None;
     let read = har::read(input, |index, entry| match entry {
         _ if failed.is_some() => {}
-        Ok(recorded) => match replayer.exchange(&recorded) {
-            Some(record) => match receiver.record(record) {
-                Ok(()) => outcome.records += 1,
-                Err(error) => failed = Some(error),
-            },
-            None => outcome.others += 1,
-        },
+        Ok(recorded) => {
+            let records = replayer.exchange(&recorded);
+            outcome.others += u64::from(records.is_empty());
+            for record in records {
+                match receiver.record(record) {
+                    Ok(()) => outcome.records += 1,
+                    Err(error) => failed = Some(error),
+                }
+            }
+        }
         Err(problem) => {
             outcome.errors += 1;
             receiver.problem(&format!("{name}: entry {index}: {problem}"));

@@ -57,8 +57,8 @@ impl Replayer {
         }
     }
 
-    /// The Record of one exchange; `None` when it is no LLM call.
-    pub(super) fn exchange(&self, recorded: &Recorded) -> Option<Record> {
+    /// The Records of one exchange: none when it is no call, several when it carries several.
+    pub(super) fn exchange(&self, recorded: &Recorded) -> Vec<Record> {
         let mut exchanges = Exchanges::default();
         let mut ended = Vec::new();
         let mut sink = TimedSink {
@@ -76,8 +76,9 @@ impl Replayer {
         let response = recorded.response.as_ref().map(|(head, body)| (head, body.as_slice()));
         replay((&recorded.request, &recorded.request_body), response, self.limits, &mut sink);
         let dates = sink.dates;
-        let (number, call) = ended.into_iter().next()?;
-        Some(self.record(&recorded.id, call, recorded.times.is_some(), dates.get(&number).copied()))
+        let timed = recorded.times.is_some();
+        let record = |(number, call)| self.record(&recorded.id, call, timed, dates.get(&number).copied());
+        ended.into_iter().map(record).collect()
     }
 
     /// The Records of the exchanges of one recorded connection: `pieces` are (direction, bytes) in the order seen.
@@ -136,6 +137,10 @@ impl Replayer {
         }
         let mut seed = b"recording\0".to_vec();
         seed.extend_from_slice(id.as_bytes());
+        if call.part > 0 {
+            seed.push(0);
+            seed.extend_from_slice(&call.part.to_le_bytes());
+        }
         let ids = SpanIds::derive(&seed, call.request.traceparent.as_deref());
         let cost = self.prices.cost(&call);
         let mut record = build_record(&call, &ids, &Attributes::new(), cost, &self.options);

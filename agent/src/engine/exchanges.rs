@@ -61,7 +61,7 @@ impl Exchanges {
     }
 
     /// Ends the exchange that holds most memory as truncated; `None` when there is none.
-    pub(crate) fn end_largest(&mut self, at: Nanos) -> Option<(ExchangeId, Option<Call>)> {
+    pub(crate) fn end_largest(&mut self, at: Nanos) -> Option<(ExchangeId, Vec<Call>)> {
         let largest =
             self.slots
                 .iter()
@@ -76,11 +76,11 @@ impl Exchanges {
     /// Ends every exchange that may be a call as truncated.
     pub(crate) fn end_all(&mut self, at: Nanos) -> Vec<(ExchangeId, Call)> {
         let ids: Vec<ExchangeId> = self.slots.keys().copied().collect();
-        ids.into_iter().filter_map(|id| self.cut(id, at).map(|call| (id, call))).collect()
+        ids.into_iter().flat_map(|id| self.cut(id, at).into_iter().map(move |call| (id, call))).collect()
     }
 
-    fn cut(&mut self, id: ExchangeId, at: Nanos) -> Option<Call> {
-        let Some(Slot::Folding(mut fold)) = self.slots.insert(id, Slot::Other) else { return None };
+    fn cut(&mut self, id: ExchangeId, at: Nanos) -> Vec<Call> {
+        let Some(Slot::Folding(mut fold)) = self.slots.insert(id, Slot::Other) else { return Vec::new() };
         fold.response_end(&MessageEnd { at, truncated: true, ..MessageEnd::default() });
         fold.finish(&ExchangeEnd { at, ..ExchangeEnd::default() })
     }
@@ -113,6 +113,9 @@ impl FoldSink<'_> {
     fn fold(&mut self, id: ExchangeId, step: impl FnOnce(&mut Fold) -> Interest) -> Interest {
         let Some(Slot::Folding(fold)) = self.exchanges.slots.get_mut(&id) else { return Interest::Skip };
         let interest = step(fold);
+        while let Some(call) = fold.take() {
+            self.ended.push((id, call));
+        }
         if fold.recognised() == Some(false) {
             self.exchanges.give_up(id);
             return Interest::Skip;
@@ -168,13 +171,13 @@ impl Sink for FoldSink<'_> {
     fn exchange_end(&mut self, id: ExchangeId, end: ExchangeEnd) {
         self.exchanges.upgraded |= end.upgraded;
         if let Some(Slot::Folding(fold)) = self.exchanges.slots.remove(&id) {
-            match fold.finish(&end) {
-                Some(call) => self.ended.push((id, call)),
-                None => {
-                    self.exchanges.others += 1;
-                    self.exchanges.newest_other = self.exchanges.newest_other.max(Some(id));
-                }
+            let ours = fold.recognised() == Some(true);
+            let calls = fold.finish(&end);
+            if calls.is_empty() && !ours {
+                self.exchanges.others += 1;
+                self.exchanges.newest_other = self.exchanges.newest_other.max(Some(id));
             }
+            self.ended.extend(calls.into_iter().map(|call| (id, call)));
         }
     }
 }

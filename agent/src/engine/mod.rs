@@ -257,11 +257,11 @@ impl Engine {
         let Some(id) = largest else { return false };
         let at = self.unix(self.now);
         let Some((tracked, _)) = self.connections.get_mut(&id) else { return false };
-        if let Some((exchange, call)) = tracked.exchanges.end_largest(at) {
+        if let Some((exchange, calls)) = tracked.exchanges.end_largest(at) {
             self.stats.memory_exchanges += 1;
             let (before, now) = tracked.recount();
             self.held = self.held.saturating_sub(before).saturating_add(now);
-            if let Some(call) = call {
+            for call in calls {
                 self.emit(id, exchange, call);
             }
             if now < before {
@@ -349,7 +349,10 @@ impl Engine {
                 Arc::new(self.resources.attributes(&gone))
             }),
         };
-        let ids = SpanIds::derive(&seed(&self.boot_id, id, exchange), call.request.traceparent.as_deref());
+        let ids = SpanIds::derive(
+            &seed(&self.boot_id, id, exchange, call.part),
+            call.request.traceparent.as_deref(),
+        );
         let cost = self.settings.prices.cost(&call);
         let options = self.made.record(content);
         let record = build_record(&call, &ids, &resource, cost, options);
@@ -361,8 +364,8 @@ impl Engine {
     }
 }
 
-/// What the ids of a call are derived from: the boot, the connection, and the exchange's number on it.
-fn seed(boot_id: &str, id: ConnectionId, exchange: ExchangeId) -> Vec<u8> {
+/// What the ids of a call are derived from: the boot, the connection, the exchange's number on it, and the call's in the exchange.
+fn seed(boot_id: &str, id: ConnectionId, exchange: ExchangeId, part: u32) -> Vec<u8> {
     let ConnectionId { tgid, start_time, handle, generation } = id;
     let mut seed = Vec::with_capacity(boot_id.len() + 40);
     seed.extend_from_slice(boot_id.as_bytes());
@@ -370,6 +373,9 @@ fn seed(boot_id: &str, id: ConnectionId, exchange: ExchangeId) -> Vec<u8> {
     seed.extend_from_slice(&tgid.to_le_bytes());
     for number in [start_time, handle, generation, exchange.0] {
         seed.extend_from_slice(&number.to_le_bytes());
+    }
+    if part > 0 {
+        seed.extend_from_slice(&part.to_le_bytes());
     }
     seed
 }

@@ -69,5 +69,8 @@ pub(crate) fn call(usage: Usage) -> Call {
             ..Timing::default()
         },
         completeness: Completeness::default(),
+        part: 0,
+        retrieval: None,
+        rpc: None,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agent_genai::{
     Call, Record,
-    call::Usage,
+    call::{OperationKind, Usage},
     semconv::{attribute, metric},
 };
 use serde_json::Value as Json;
@@ -99,6 +99,8 @@ pub(super) fn measure(call: &Call, record: &Record, legacy: bool, sink: Sink<'_>
         }
         // Reads a response made earlier: no inference, and its usage was counted when it was made.
         "fetch_response" => {}
+        // Nothing was inferred.
+        _ if !matches!(call.operation.kind(), OperationKind::Inference) => return,
         _ => {
             value(InferenceDuration, duration);
             value(TimeToFirstChunk, first_chunk);

@@ -60,7 +60,7 @@ pub fn fold(path: &str, words: &[&str], data: &[u8]) {
     if !on(8) {
         fold.response_end(&MessageEnd::default());
     }
-    if let Some(call) = fold.finish(&ExchangeEnd::default()) {
+    for call in fold.finish(&ExchangeEnd::default()) {
         assert!(on(1) || (call.request.messages.is_empty() && call.response.messages.is_empty()));
         assert!(on(1) || call.response.tool_calls.iter().all(|call| call.arguments.is_none()));
         assert!(call.usage.cache_read.unwrap_or(0) <= call.usage.input.unwrap_or(u64::MAX));

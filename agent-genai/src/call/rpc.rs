@@ -1,0 +1,42 @@
+//! A remote procedure call: MCP and A2A over JSON-RPC, and gRPC.
+
+use serde_json::Value;
+
+/// Facts of one remote procedure call.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rpc {
+    /// `mcp`, `a2a` or `grpc`.
+    pub system: &'static str,
+    /// Method: `tools/call`, `message/send`, `/qdrant.Points/Search`.
+    pub method: String,
+    /// JSON-RPC id of the request, as a string.
+    pub request_id: Option<String>,
+    /// Protocol version (MCP).
+    pub protocol_version: Option<String>,
+    /// Session id (MCP), task or context id (A2A).
+    pub session_id: Option<String>,
+    /// JSON-RPC error code or gRPC status of the answer. gRPC's 0 is success.
+    pub status_code: Option<i64>,
+    /// Tool that the call is about.
+    pub tool: Option<String>,
+    /// Prompt that the call is about.
+    pub prompt: Option<String>,
+    /// Resource that the call is about.
+    pub resource_uri: Option<String>,
+    /// Names of the tools that a listing returned.
+    pub tools_listed: Vec<String>,
+    /// `clientInfo.name` and `clientInfo.version`.
+    pub client: Option<(String, Option<String>)>,
+    /// `serverInfo.name` and `serverInfo.version`.
+    pub server: Option<(String, Option<String>)>,
+    /// Arguments of the tool call; only with content on.
+    pub arguments: Option<Value>,
+    /// Result of the tool call; only with content on.
+    pub result: Option<Value>,
+    /// Messages sent and received (gRPC streams, notifications while an answer was awaited).
+    pub messages: Option<(u64, u64)>,
+    /// The side that began this call was the HTTP server (MCP's sampling and elicitation).
+    pub from_server: bool,
+    /// The transport: `http` or `websocket`.
+    pub transport: &'static str,
+}

@@ -1,0 +1,20 @@
+//! Every wire API that is decoded.
+
+use super::spec::Spec;
+use super::{anthropic, openai_chat, openai_embeddings, responses};
+use crate::call::Api;
+
+/// All of them. The order decides only between bodies on unknown paths that more than one API would take.
+pub(crate) static SPECS: &[&Spec] = &[
+    // OpenAI and compatible.
+    &openai_chat::SPEC,
+    &responses::SPEC,
+    &openai_embeddings::SPEC,
+    // Anthropic.
+    &anthropic::SPEC,
+];
+
+/// What is said of an API.
+pub(crate) fn spec(api: Api) -> Option<&'static Spec> {
+    SPECS.iter().copied().find(|spec| spec.api == api)
+}
