@@ -171,8 +171,11 @@ fn a_tier_without_known_prices_is_unpriced_and_says_so() {
     // A tier's price holds for its own provider only.
     let mut lent = call("azure.ai.openai", "gpt-5.5", tokens(1_000, 0));
     assert!(table.cost(&lent).usd.is_some());
-    lent.response.service_tier = Some("priority".to_owned());
+    lent.response.service_tier = Some("fast".to_owned());
     assert_eq!(table.cost(&lent).usd, None);
+    // The fallback table has some of Azure's own.
+    lent.response.service_tier = Some("priority".to_owned());
+    assert_eq!(table.cost(&lent).usd, usd("0.01"));
 }
 
 #[test]

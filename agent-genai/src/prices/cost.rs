@@ -3,37 +3,11 @@
 use rust_decimal::Decimal;
 
 use super::entry::PriceSet;
-use super::item::Item;
-use crate::call::{Operation, Request, Response, Usage};
+use super::item::{Item, Per};
+use crate::call::{Operation, Usage};
 use crate::record::CostLine;
 
 const MILLION: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
-
-/// Tiers that are the ordinary way to be served; anything else has a price of its own.
-const STANDARD: &[&str] = &["", "auto", "default", "standard", "standard_only", "on_demand", "on-demand"];
-
-/// The special tier that a call was served in, if any: what the response says, else what the request asked for; a speed
-/// that was asked for counts as a tier of that name.
-pub(super) fn special_tier(request: &Request, response: &Response) -> Option<String> {
-    let said = |tier: &Option<String>| {
-        let tier = tier.as_ref().map(|tier| tier.trim().to_lowercase());
-        tier.filter(|tier| !tier.is_empty() && tier.as_str() != "auto")
-    };
-    let special = |tier: &String| !STANDARD.contains(&tier.as_str());
-    let served = said(&response.service_tier).or_else(|| said(&request.service_tier));
-    served.filter(special).or_else(|| said(&request.speed).filter(special))
-}
-
-/// The conditions of price variants that a tier fulfils.
-pub(super) fn context(tier: &str) -> Vec<(&str, &str)> {
-    let mut context = vec![("service_tier", tier)];
-    match tier {
-        "batch" => context.push(("processing", "batch")),
-        "fast" => context.push(("speed", "fast")),
-        _ => {}
-    }
-    context
-}
 
 /// Parts of the usage that do not overlap; the wholes are listed when reported, their subsets when not empty.
 ///
@@ -120,13 +94,18 @@ pub(super) fn lines(
 ) -> (Vec<CostLine>, Option<Decimal>) {
     let input_tokens = usage.input.unwrap_or(0);
     let price = |item: Item| Some(prices?.resolve(item)?.at(input_tokens));
+    let per_million = |item: Item, price: Decimal| match item.per() {
+        Per::Million => Some(price),
+        per => price.checked_mul(MILLION)?.checked_div(per.units()),
+    };
     let mut total = Some(Decimal::ZERO);
     let mut lines = Vec::new();
     for (item, quantity) in parts(usage, prices) {
-        let usd_per_million = price(item);
-        let usd = usd_per_million
+        let written = price(item);
+        let usd_per_million = written.and_then(|price| per_million(item, price));
+        let usd = written
             .and_then(|price| price.checked_mul(Decimal::from(quantity)))
-            .and_then(|product| product.checked_div(MILLION));
+            .and_then(|product| product.checked_div(item.per().units()));
         total = match (total, usd) {
             (Some(sum), Some(usd)) => sum.checked_add(usd),
             // Nothing of what has no price costs nothing.
@@ -162,21 +141,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn only_special_tiers_count() {
-        let tier = |asked: Option<&str>, speed: Option<&str>, served: Option<&str>| {
-            let owned = |text: Option<&str>| text.map(str::to_owned);
-            let request = Request { service_tier: owned(asked), speed: owned(speed), ..Request::default() };
-            special_tier(&request, &Response { service_tier: owned(served), ..Response::default() })
-        };
-        assert_eq!(tier(Some("flex"), None, Some("default")), None);
-        assert_eq!(tier(Some("auto"), None, None), None);
-        assert_eq!(tier(Some("flex"), None, Some("auto")).as_deref(), Some("flex"));
-        assert_eq!(tier(None, None, Some("Priority")).as_deref(), Some("priority"));
-        assert_eq!(tier(None, Some("fast"), Some("standard")).as_deref(), Some("fast"));
-        assert_eq!(tier(None, Some("standard"), None), None);
-    }
 
     fn counts() -> impl Strategy<Value = Option<u64>> {
         prop_oneof![Just(None), (0_u64..50).prop_map(Some), any::<u64>().prop_map(Some)]

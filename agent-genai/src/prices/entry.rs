@@ -1,4 +1,4 @@
-//! One model's prices: by date, by time of day, by service tier, by length of the input.
+//! One model's prices: by date, by time of day, by length of the input, and by the way a call was served.
 
 use rust_decimal::Decimal;
 
@@ -24,7 +24,7 @@ impl Moment {
     }
 }
 
-/// A price in US dollars per million units.
+/// A price in US dollars, for as many units as the item's [`super::item::Per`] says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Price {
     /// The same for every call.
@@ -65,6 +65,20 @@ impl PriceSet {
         self.own(item).or_else(|| item.fallbacks().iter().find_map(|other| self.own(*other)))
     }
 
+    /// Multiplies the prices of tokens.
+    pub(super) fn multiply_tokens(&mut self, factor: Decimal) {
+        let times = |price: Decimal| price.checked_mul(factor).unwrap_or(price);
+        for (_, price) in self.0.iter_mut().filter(|(item, _)| item.is_token()) {
+            *price = match price {
+                Price::Flat(price) => Price::Flat(times(*price)),
+                Price::Tiered { base, tiers } => Price::Tiered {
+                    base: times(*base),
+                    tiers: tiers.iter().map(|(above, price)| (*above, times(*price))).collect(),
+                },
+            };
+        }
+    }
+
     /// Takes over every price of `other`.
     pub(super) fn overlay(&mut self, other: &Self) {
         for (item, price) in &other.0 {
@@ -103,13 +117,22 @@ pub(super) struct Dated {
     pub(super) prices: PriceSet,
 }
 
-/// Prices that replace some of the ordinary ones for calls made in a certain way.
+/// What a variant does to the ordinary prices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Replaces some.
+    Prices(PriceSet),
+    /// Multiplies those of tokens.
+    Times(Decimal),
+}
+
+/// What calls made in a certain way cost instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Variant {
-    /// `service_tier`, `processing` or `speed` and its value; all must agree.
+    /// Keys (see [`super::parse`]) and values; all must agree.
     pub(super) context: Vec<(String, String)>,
     pub(super) when: Condition,
-    pub(super) prices: PriceSet,
+    pub(super) change: Change,
 }
 
 /// One model.
@@ -123,6 +146,8 @@ pub(super) struct Model {
     pub(super) variants: Vec<Variant>,
     /// Named only: what the model also bills and a call does not count.
     pub(super) also: Vec<String>,
+    /// Where the entry is from, in words, when it is not from the table's own source.
+    pub(super) source: Option<String>,
 }
 
 impl Model {
@@ -134,25 +159,6 @@ impl Model {
     /// Ordinary prices at that time.
     pub(super) fn standard(&self, at: Moment) -> PriceSet {
         self.dated(at).map(|dated| dated.prices.clone()).unwrap_or_default()
-    }
-
-    /// Prices at that time for a call made in that way; `None` when the table says nothing about calls made so.
-    pub(super) fn variant(&self, at: Moment, context: &[(&str, &str)]) -> Option<PriceSet> {
-        let fitting = self.variants.iter().filter(|variant| {
-            variant.when.holds(at)
-                && variant
-                    .context
-                    .iter()
-                    .all(|(key, value)| context.contains(&(key.as_str(), value.as_str())))
-        });
-        let mut prices = self.standard(at);
-        let mut found = false;
-        // The first one that fits counts, so it is laid on last.
-        for variant in fitting.collect::<Vec<_>>().into_iter().rev() {
-            prices.overlay(&variant.prices);
-            found = true;
-        }
-        found.then_some(prices)
     }
 }
 

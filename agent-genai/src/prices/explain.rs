@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::entry::{Condition, Model, Moment, Price, PriceSet};
-use super::item::{Item, Per};
+use super::item::Item;
 
 /// The entry that prices a model at a time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,7 +34,7 @@ pub struct Explanation {
 pub struct ItemPrice {
     /// Item.
     pub item: &'static str,
-    /// `USD per million tokens` or `USD per thousand requests/searches`.
+    /// What the price is for, as `USD per million tokens`.
     pub unit: &'static str,
     /// Price, or the price up to the first bound.
     pub usd: Decimal,
@@ -77,17 +77,12 @@ fn prices(set: &PriceSet) -> Vec<ItemPrice> {
 }
 
 fn price(item: Item, price: &Price) -> ItemPrice {
-    let (unit, scale) = match (item.per(), item) {
-        (Per::Million, _) => ("USD per million tokens", Decimal::ONE),
-        (Per::Thousand, Item::WebSearches) => ("USD per thousand searches", Decimal::ONE_THOUSAND),
-        (Per::Thousand, _) => ("USD per thousand requests", Decimal::ONE_THOUSAND),
-    };
-    let written = |value: Decimal| value.checked_div(scale).unwrap_or(value).normalize();
+    let written = |value: Decimal| value.normalize();
     let (usd, tiers) = match price {
         Price::Flat(usd) => (written(*usd), Vec::new()),
         Price::Tiered { base, tiers } => {
             (written(*base), tiers.iter().map(|(above, usd)| (*above, written(*usd))).collect())
         }
     };
-    ItemPrice { item: item.name(), unit, usd, tiers }
+    ItemPrice { item: item.name(), unit: item.price_unit(), usd, tiers }
 }

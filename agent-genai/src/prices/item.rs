@@ -1,5 +1,7 @@
 //! What can be priced: the items of the table, their units, and where a missing price falls back to.
 
+use rust_decimal::Decimal;
+
 /// One priced item. Items below a whole (`input`, `output`) are subsets of it: their tokens are taken out of the whole
 /// before pricing, so that nothing is paid for twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,20 +21,45 @@ pub(super) enum Item {
     ImageOutput,
     Requests,
     WebSearches,
+    SearchUnits,
+    ReadUnits,
+    Images,
+    ImageInputs,
+    AudioHours,
+    VideoSeconds,
+    Characters,
+    Pages,
 }
 
 /// How the price of an item is written in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Per {
-    /// US dollars for a million tokens.
+    /// US dollars for a million tokens, characters or read units.
     Million,
-    /// US dollars for a thousand requests or searches.
+    /// US dollars for a thousand requests, searches or pages.
     Thousand,
+    /// US dollars for one image, or one second of video.
+    One,
+    /// US dollars for an hour, where seconds are counted.
+    Hour,
+}
+
+impl Per {
+    /// How many counted units the written price is for.
+    pub(super) const fn units(self) -> Decimal {
+        let units = match self {
+            Self::Million => 1_000_000,
+            Self::Thousand => 1_000,
+            Self::One => 1,
+            Self::Hour => 3_600,
+        };
+        Decimal::from_parts(units, 0, 0, false, 0)
+    }
 }
 
 impl Item {
     /// Every item, in the order of the table.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Input,
         Self::CacheRead,
         Self::CacheWrite,
@@ -48,6 +75,14 @@ impl Item {
         Self::ImageOutput,
         Self::Requests,
         Self::WebSearches,
+        Self::SearchUnits,
+        Self::ReadUnits,
+        Self::Images,
+        Self::ImageInputs,
+        Self::AudioHours,
+        Self::VideoSeconds,
+        Self::Characters,
+        Self::Pages,
     ];
 
     /// The name in the table, in override files and on the lines of a cost.
@@ -68,6 +103,14 @@ impl Item {
             Self::ImageOutput => "image_output",
             Self::Requests => "requests",
             Self::WebSearches => "web_searches",
+            Self::SearchUnits => "search_units",
+            Self::ReadUnits => "read_units",
+            Self::Images => "images",
+            Self::ImageInputs => "image_inputs",
+            Self::AudioHours => "audio_hours",
+            Self::VideoSeconds => "video_seconds",
+            Self::Characters => "characters",
+            Self::Pages => "pages",
         }
     }
 
@@ -76,14 +119,58 @@ impl Item {
         match self {
             Self::Requests => "request",
             Self::WebSearches => "search",
+            Self::SearchUnits => "search unit",
+            Self::ReadUnits => "read unit",
+            Self::Images | Self::ImageInputs => "image",
+            Self::AudioHours | Self::VideoSeconds => "second",
+            Self::Characters => "character",
+            Self::Pages => "page",
             _ => "token",
         }
+    }
+
+    /// How its price is written, for people.
+    pub(super) const fn price_unit(self) -> &'static str {
+        match self {
+            Self::Requests => "USD per thousand requests",
+            Self::WebSearches => "USD per thousand searches",
+            Self::SearchUnits => "USD per thousand search units",
+            Self::ReadUnits => "USD per million read units",
+            Self::Images | Self::ImageInputs => "USD per image",
+            Self::AudioHours => "USD per hour of audio",
+            Self::VideoSeconds => "USD per second of video",
+            Self::Characters => "USD per million characters",
+            Self::Pages => "USD per thousand pages",
+            _ => "USD per million tokens",
+        }
+    }
+
+    /// Whether it is counted in tokens.
+    pub(super) const fn is_token(self) -> bool {
+        matches!(
+            self,
+            Self::Input
+                | Self::CacheRead
+                | Self::CacheWrite
+                | Self::CacheWrite5m
+                | Self::CacheWrite1h
+                | Self::AudioInput
+                | Self::AudioCacheRead
+                | Self::ImageInput
+                | Self::ImageCacheRead
+                | Self::Output
+                | Self::Reasoning
+                | Self::AudioOutput
+                | Self::ImageOutput
+        )
     }
 
     /// How its price is written.
     pub(super) const fn per(self) -> Per {
         match self {
-            Self::Requests | Self::WebSearches => Per::Thousand,
+            Self::Requests | Self::WebSearches | Self::SearchUnits | Self::Pages => Per::Thousand,
+            Self::Images | Self::ImageInputs | Self::VideoSeconds => Per::One,
+            Self::AudioHours => Per::Hour,
             _ => Per::Million,
         }
     }
@@ -97,7 +184,7 @@ impl Item {
             Self::AudioCacheRead => &[Self::CacheRead, Self::AudioInput, Self::Input],
             Self::ImageCacheRead => &[Self::CacheRead, Self::ImageInput, Self::Input],
             Self::Reasoning | Self::AudioOutput | Self::ImageOutput => &[Self::Output],
-            Self::Input | Self::Output | Self::Requests | Self::WebSearches => &[],
+            _ => &[],
         }
     }
 }

@@ -7,7 +7,9 @@
 use std::sync::LazyLock;
 
 use super::entry::Model;
+use super::names::{exact, loose};
 use super::pattern::Glob;
+use super::resolve::Layers;
 use super::table::{Provider, Snapshot};
 use crate::call::Call;
 use crate::codec::registry;
@@ -27,7 +29,7 @@ const SELF_HOSTED: &[&str] = &[
     "gpustack",
 ];
 
-/// Sellers with bills of their own that the table does not know: the maker's price would be a wrong guess.
+/// Sellers with bills of their own: where the table does not know them, the maker's price would be a wrong guess.
 const SELLERS: &[&str] = &[
     "snowflake",
     "databricks",
@@ -96,15 +98,28 @@ pub(super) struct Found<'t> {
     pub(super) model: &'t Model,
     /// The entry was lent by another provider: prices for special tiers do not hold.
     pub(super) lent: bool,
+    /// The entry is the fallback table's.
+    pub(super) second: bool,
+    /// What the fallback table says of the same model.
+    pub(super) more: Option<&'t Model>,
 }
+
+impl<'t> Found<'t> {
+    /// The entries that make the prices.
+    pub(super) const fn layers(&self) -> Layers<'t> {
+        Layers { model: self.model, more: self.more, lent: self.lent }
+    }
+}
+
+/// Hosts that send a call on to the server whose name follows the model's (`model:groq`), and what the table calls those.
+const ROUTERS: &[(&str, &str)] = &[("router.huggingface.co", "huggingface_")];
 
 impl Snapshot {
     /// The entry for the first of the models that has one.
     pub(super) fn find(&self, place: Place<'_>, models: &[&str]) -> Option<Found<'_>> {
-        let (known, guessed) = self.candidates(place);
-        let guess_allowed =
-            |model: &str| !OPEN_WEIGHTS.iter().any(|glob| glob.matches(&model.to_lowercase()));
-        let guessable: Vec<&str> = models.iter().copied().filter(|model| guess_allowed(model)).collect();
+        let routed = self.routed(place, models);
+        let (known, guessed) = if routed.is_some() { (routed, false) } else { self.candidates(place) };
+        let guessable: Vec<&str> = models.iter().copied().filter(|model| !anybody_serves(model)).collect();
         for readings in [exact as fn(&str, &Provider) -> Vec<String>, loose] {
             let certain = known.and_then(|provider| self.find_in(provider, models, readings));
             if certain.is_some() {
@@ -117,6 +132,14 @@ impl Snapshot {
             }
         }
         None
+    }
+
+    /// The server that a router was told to send the call to.
+    fn routed(&self, place: Place<'_>, models: &[&str]) -> Option<&Provider> {
+        let host = place.host?;
+        let (_, prefix) = ROUTERS.iter().find(|(router, _)| host.eq_ignore_ascii_case(router))?;
+        let mut servers = models.iter().filter_map(|model| model.rsplit_once(':')).map(|(_, server)| server);
+        servers.find_map(|server| self.named(&format!("{prefix}{server}").to_lowercase()))
     }
 
     /// The provider that is certain, or whether it must be guessed.
@@ -134,7 +157,7 @@ impl Snapshot {
         }
         match self.named(&name) {
             // Without a host the name is all there is; with one that nobody knows, the flavour's name says nothing.
-            Some(provider) if host.is_none() || provider.id != place.home => (Some(provider), false),
+            Some(provider) if host.is_none() || !provider.is_named(place.home) => (Some(provider), false),
             None if SELLERS.contains(&name.as_str()) => (None, false),
             _ => (None, true),
         }
@@ -162,69 +185,49 @@ impl Snapshot {
         models: &[&str],
         readings: fn(&str, &Provider) -> Vec<String>,
     ) -> Option<Found<'s>> {
-        let lenders = provider.fallback.iter().filter_map(|id| self.named(id));
-        models.iter().flat_map(|model| readings(model, provider)).find_map(|text| {
-            std::iter::once((provider, false)).chain(lenders.clone().map(|lender| (lender, true))).find_map(
-                |(owner, lent)| {
-                    let model = owner.models.iter().find(|model| model.rules.find(&text).is_some())?;
-                    Some(Found { provider: owner, model, lent })
-                },
-            )
-        })
+        let first = models.iter().find_map(|model| {
+            let texts = readings(model, provider);
+            let own = |list: &'s [Model], second| {
+                let found = texts.iter().find_map(|text| in_list(list, text))?;
+                Some((provider, found, false, second))
+            };
+            // A gateway of the fallback table has prices of its own, which come before those that it passes on.
+            let gateway = provider.models.is_empty();
+            let lent = || {
+                let lenders = provider.fallback.iter().filter_map(|id| self.named(id));
+                lenders.filter(|_| !gateway || !anybody_serves(model)).find_map(|owner| {
+                    // As the gateway writes it, and as the lender does.
+                    let mut texts = texts.clone();
+                    texts.extend(readings(model, owner));
+                    let found = texts.iter().find_map(|text| in_list(&owner.models, text))?;
+                    Some((owner, found, true, false))
+                })
+            };
+            let second = || own(&provider.more, true);
+            let own = own(&provider.models, false);
+            if gateway { own.or_else(second).or_else(lent) } else { own.or_else(lent).or_else(second) }
+        });
+        let (owner, model, lent, second) = first?;
+        let more = (!second)
+            .then(|| {
+                let texts = models
+                    .iter()
+                    .flat_map(|model| exact(model, provider).into_iter().chain(loose(model, provider)));
+                texts.into_iter().find_map(|text| in_list(&provider.more, &text))
+            })
+            .flatten();
+        Some(Found { provider: owner, model, lent, second, more })
     }
 }
 
-/// Ways to read a model's name that lose nothing: as it is, with a compact date spelt out, without the provider's slug or
-/// the resource prefix of Google's APIs.
-pub(super) fn exact(model: &str, provider: &Provider) -> Vec<String> {
-    let lower = model.trim().to_lowercase();
-    let mut found = vec![lower.clone()];
-    if let Some((slug, rest)) = lower.split_once('/')
-        && (provider.is_named(slug) || slug == "models")
-    {
-        found.push(rest.to_owned());
-    }
-    let dashed: Vec<String> = found.iter().filter_map(|text| dashed_date(text)).collect();
-    found.extend(dashed);
-    found
+/// Whether the name does not tell who serves the model.
+fn anybody_serves(model: &str) -> bool {
+    let model = model.to_lowercase();
+    OPEN_WEIGHTS.iter().any(|glob| glob.matches(&model))
 }
 
-/// Without the date of a snapshot that the table does not list: the model's own price then holds.
-pub(super) fn loose(model: &str, provider: &Provider) -> Vec<String> {
-    exact(model, provider).iter().filter_map(|text| undated(text)).collect()
-}
-
-/// `gpt-5.2-20251211` as `gpt-5.2-2025-12-11`: gateways write compact dates.
-fn dashed_date(text: &str) -> Option<String> {
-    let (head, date) = text.rsplit_once('-')?;
-    let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
-    is_date(year, month, day).then(|| format!("{head}-{year}-{month}-{day}"))
-}
-
-/// The name before a date at its end, in any of the usual spellings.
-fn undated(text: &str) -> Option<String> {
-    for separator in ['-', '@'] {
-        if let Some((head, date)) = text.rsplit_once(separator)
-            && let (Some(year), Some(month), Some(day)) = (date.get(..4), date.get(4..6), date.get(6..))
-            && is_date(year, month, day)
-        {
-            return Some(head.to_owned());
-        }
-    }
-    let mut parts = text.rsplitn(4, '-');
-    let (day, month, year, head) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    is_date(year, month, day).then(|| head.to_owned())
-}
-
-fn is_date(year: &str, month: &str, day: &str) -> bool {
-    let number = |text: &str, length: usize| {
-        (text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit()))
-            .then(|| text.parse::<u16>().ok())
-            .flatten()
-    };
-    number(year, 4).is_some_and(|year| (2000..2100).contains(&year))
-        && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
-        && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
+fn in_list<'m>(models: &'m [Model], text: &str) -> Option<&'m Model> {
+    models.iter().find(|model| model.rules.find(text).is_some())
 }
 
 #[cfg(test)]
@@ -294,13 +297,38 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_read_in_every_usual_spelling() {
+    fn dates_that_the_table_does_not_list_are_left_out() {
         assert_eq!(id("openai", None, &["gpt-4o-mini-20240718"]), found("openai", "gpt-4o-mini", false));
         assert_eq!(id("openai", None, &["gpt-4.1-2031-01-31"]), found("openai", "gpt-4.1", false));
-        assert_eq!(undated("claude-x@20250101").as_deref(), Some("claude-x"));
-        assert_eq!(undated("gpt-4-0613"), None);
-        assert_eq!(undated("a-2025-13-01"), None);
-        assert_eq!(dashed_date("x-20251211").as_deref(), Some("x-2025-12-11"));
-        assert_eq!(dashed_date("x-é0251211"), None);
+    }
+
+    #[test]
+    fn a_router_names_the_server_behind_a_colon() {
+        let hugging_face = Some("router.huggingface.co");
+        let model = ["qwen/qwen3-32b", "Qwen/Qwen3-32B:groq"];
+        assert_eq!(id("huggingface", hugging_face, &model).map(|f| f.0), Some("huggingface_groq".to_owned()));
+        assert_eq!(id("huggingface", hugging_face, &["Qwen/Qwen3-32B"]), None);
+        assert_eq!(id("huggingface", hugging_face, &["Qwen/Qwen3-32B:nobody"]), None);
+    }
+
+    #[test]
+    fn a_gateway_passes_on_the_prices_of_makers_whose_models_cost_the_same_everywhere() {
+        let gateway = Some("ai-gateway.vercel.sh");
+        assert!(id("vercel", gateway, &["anthropic/claude-3-haiku"]).is_some());
+        assert_eq!(id("vercel", gateway, &["openai/gpt-4o-2024-08-06"]), found("openai", "gpt-4o", true));
+        assert_eq!(id("vercel", gateway, &["google/gemma-3-4b-it"]), None);
+    }
+
+    #[test]
+    fn the_fallback_table_comes_last_and_completes_the_first() {
+        let snapshot = Snapshot::embedded();
+        let find = |provider, model| {
+            let place = Place { provider, host: None, path: "/", home: "openai" };
+            snapshot.find(place, &[model]).unwrap()
+        };
+        assert!(find("cohere", "rerank-v3.5").second);
+        let completed = find("anthropic", "claude-opus-4-6");
+        assert!(!completed.second && completed.more.is_some());
+        assert!(find("anthropic", "claude-3-haiku-20240307").more.is_none());
     }
 }

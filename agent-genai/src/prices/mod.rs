@@ -1,18 +1,22 @@
 //! What a call costs: an embedded, dated price table, a user's override, and exact decimal arithmetic.
 //!
 //! The table is a snapshot (`data/prices.json`, its own versioned format) of the facts in
-//! [genai-prices](https://github.com/pydantic/genai-prices) (MIT, Pydantic Services Inc.), made by `cargo xtask prices`.
+//! [genai-prices](https://github.com/pydantic/genai-prices) (MIT, Pydantic Services Inc.), made by `cargo xtask prices`; what it
+//! lacks is in a fallback table (`data/prices_fallback.json`).
 //! It lists providers with their names and hosts, and for each the models, in the order in which their rules are tried.
 //! An unknown price is unknown, never 0: the quantities are listed and the sum is null.
 
+mod context;
 mod cost;
 mod entry;
 mod error;
 mod explain;
 mod item;
 mod lookup;
+mod names;
 mod parse;
 mod pattern;
+mod resolve;
 mod table;
 
 use std::sync::Arc;
@@ -20,11 +24,13 @@ use std::sync::Arc;
 use agent_wire::Nanos;
 use serde_json::Value;
 
-use self::entry::{Model, Moment, PriceSet};
+use self::context::Context;
+use self::entry::{Moment, PriceSet};
 pub use self::error::PriceError;
 pub use self::explain::{Explanation, ItemPrice};
 use self::lookup::Place;
 use self::parse::{Object, Override};
+use self::resolve::Layers;
 use self::table::Snapshot;
 use crate::call::Call;
 use crate::record::{Cost, CostSource};
@@ -83,9 +89,14 @@ impl PriceTable {
         Ok(Self { snapshot: self.snapshot, overrides: overrides.into() })
     }
 
-    /// Source, version and date of the table, as `genai-prices 0.2.3 (2026-11-23)`.
+    /// Source, version and date of the tables, as `genai-prices 0.2.3 (2026-11-23), then litellm 1.110.2 (2026-11-24)`.
     #[must_use]
     pub fn version(&self) -> String {
+        let then = self.snapshot.fallback.iter().map(|fallback| format!(", then {fallback}"));
+        std::iter::once(self.first_version()).chain(then).collect()
+    }
+
+    fn first_version(&self) -> String {
         format!("{} ({})", self.snapshot.source, self.snapshot.date)
     }
 
@@ -108,12 +119,14 @@ impl PriceTable {
             return Cost { usd: provider_usd, source: reported, provider_usd, lines: Vec::new() };
         }
         let at = self.moment(unix_nanos);
-        let entry = self.find(Place::of(call), &lookup::models(call));
-        let tier = cost::special_tier(&call.request, &call.response);
-        let prices = entry.as_ref().map(|entry| prices(entry, at, tier.as_deref()));
+        let (place, models) = (Place::of(call), lookup::models(call));
+        let entry = self.find(place, &models);
+        let provider = entry.as_ref().map_or("", Entry::provider);
+        let context = Context::of(&call.request, &call.response, place, provider, &models);
+        let prices = entry.as_ref().map(|entry| entry.prices(at, &context));
         let unpriced_tier = matches!(prices, Some(None));
         let (mut lines, total) = cost::lines(&call.usage, call.operation, prices.flatten().as_ref());
-        if let Some(tier) = tier.filter(|_| unpriced_tier) {
+        if let Some(tier) = context.tier.filter(|_| unpriced_tier) {
             lines.push(cost::tier_line(&tier));
         }
         let (usd, source) = match (total, entry) {
@@ -134,16 +147,35 @@ impl PriceTable {
             .then_some(provider)
             .filter(|host| self.snapshot.serving(&host.to_lowercase(), "/").is_some());
         let place = Place { provider, host, path: "/", home: "openai" };
-        match self.find(place, &[model])? {
+        let found = self.find(place, &[model])?;
+        Some(self.explained(&found, &[model], at))
+    }
+
+    /// The entry that prices a call.
+    #[must_use]
+    pub fn explain_call(&self, call: &Call) -> Option<Explanation> {
+        let models = lookup::models(call);
+        let found = self.find(Place::of(call), &models)?;
+        Some(self.explained(&found, &models, self.moment(call.timing.start)))
+    }
+
+    fn explained(&self, found: &Entry<'_>, models: &[&str], at: Moment) -> Explanation {
+        match found {
             Entry::Override(found, text) => {
                 let provider = found.provider.as_deref().unwrap_or_default();
-                Some(explain::explain("override", "", provider, &found.model, &text, at))
+                explain::explain("override", "", provider, &found.model, text, at)
             }
             Entry::Table(found) => {
-                let mut readings = lookup::exact(model, found.provider);
-                readings.extend(lookup::loose(model, found.provider));
-                let text = readings.iter().find(|text| found.model.rules.find(text).is_some())?;
-                Some(explain::explain("table", &self.version(), &found.provider.id, found.model, text, at))
+                let readings = models.iter().flat_map(|model| {
+                    names::exact(model, found.provider).into_iter().chain(names::loose(model, found.provider))
+                });
+                let text = readings.into_iter().find(|text| found.model.rules.find(text).is_some());
+                let table = match &self.snapshot.fallback {
+                    Some(fallback) if found.second => fallback.clone(),
+                    _ => self.first_version(),
+                };
+                let text = text.unwrap_or_default();
+                explain::explain("table", &table, &found.provider.id, found.model, &text, at)
             }
         }
     }
@@ -178,15 +210,24 @@ impl PriceTable {
     }
 }
 
-/// The entry's prices for that time and tier; `None` when it says nothing about calls served in that tier.
-fn prices(entry: &Entry<'_>, at: Moment, tier: Option<&str>) -> Option<PriceSet> {
-    let special = |model: &Model| tier.map(|tier| model.variant(at, &cost::context(tier)));
-    match entry {
-        // The user's price is the user's word, in every tier that has no price of its own.
-        Entry::Override(entry, _) => {
-            Some(special(&entry.model).flatten().unwrap_or_else(|| entry.model.standard(at)))
+impl Entry<'_> {
+    /// Id of the provider whose prices these are; empty for an override.
+    fn provider(&self) -> &str {
+        match self {
+            Self::Override(..) => "",
+            Self::Table(found) => &found.provider.id,
         }
-        Entry::Table(found) if found.lent => tier.is_none().then(|| found.model.standard(at)),
-        Entry::Table(found) => special(found.model).unwrap_or_else(|| Some(found.model.standard(at))),
+    }
+
+    /// The prices for that time and way of serving; `None` when it says nothing about calls served in that tier.
+    fn prices(&self, at: Moment, context: &Context) -> Option<PriceSet> {
+        match self {
+            // The user's price is the user's word, in every tier that has no price of its own.
+            Self::Override(entry, _) => {
+                let layers = Layers { model: &entry.model, more: None, lent: false };
+                Some(layers.prices(at, context).unwrap_or_else(|| entry.model.standard(at)))
+            }
+            Self::Table(found) => found.layers().prices(at, context),
+        }
     }
 }

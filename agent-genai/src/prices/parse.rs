@@ -6,9 +6,9 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::entry::{Condition, Dated, Model, Price, PriceSet, Variant};
+use super::entry::{Change, Condition, Dated, Model, Price, PriceSet, Variant};
 use super::error::PriceError;
-use super::item::{Item, Per};
+use super::item::Item;
 use super::pattern::{Glob, HostGlob, Rules};
 
 type Result<T> = std::result::Result<T, PriceError>;
@@ -16,13 +16,14 @@ type Result<T> = std::result::Result<T, PriceError>;
 /// Version of the snapshot's form.
 pub(super) const FORMAT: u64 = 1;
 
-const MODEL_KEYS: &[&str] = &["id", "match", "prices", "variants", "also"];
-const OVERRIDE_MODEL_KEYS: &[&str] = &["id", "match", "prices", "variants", "provider", "host"];
+const MODEL_KEYS: &[&str] = &["id", "match", "prices", "variants", "also", "source"];
+const OVERRIDE_MODEL_KEYS: &[&str] = &["id", "match", "prices", "variants", "provider", "host", "source"];
 const DATED_KEYS: &[&str] = &["from", "utc", "prices"];
-const VARIANT_KEYS: &[&str] = &["when", "from", "utc", "prices"];
+const VARIANT_KEYS: &[&str] = &["when", "from", "utc", "prices", "times"];
 const TIERED_KEYS: &[&str] = &["base", "tiers"];
 const TIER_KEYS: &[&str] = &["above", "price"];
-const CONTEXT_KEYS: &[&str] = &["service_tier", "processing", "speed"];
+/// What prices may depend on, beside time and length: see `context.rs`.
+const CONTEXT_KEYS: &[&str] = &["service_tier", "processing", "speed", "region", "search_context"];
 const ITEM_KEYS: &[&str] = &[
     "input",
     "cache_read",
@@ -39,6 +40,14 @@ const ITEM_KEYS: &[&str] = &[
     "image_output",
     "requests",
     "web_searches",
+    "search_units",
+    "read_units",
+    "images",
+    "image_inputs",
+    "audio_hours",
+    "video_seconds",
+    "characters",
+    "pages",
 ];
 
 /// One model of a user's override, with what restricts it.
@@ -128,6 +137,7 @@ pub(super) fn model(value: &Value, path: &str) -> Result<Model> {
         dated: dated(object.need("prices")?, &object.at("prices"))?,
         variants: variants(&object)?,
         also: object.texts("also")?.into_iter().map(str::to_owned).collect(),
+        source: object.text("source")?.map(str::to_owned),
     })
 }
 
@@ -143,6 +153,7 @@ pub(super) fn override_model(value: &Value, path: &str) -> Result<Override> {
             dated: dated(object.need("prices")?, &object.at("prices"))?,
             variants: variants(&object)?,
             also: Vec::new(),
+            source: object.text("source")?.map(str::to_owned),
             rules,
         },
         provider: object.text("provider")?.map(str::to_lowercase),
@@ -202,8 +213,12 @@ fn variants(object: &Object<'_>) -> Result<Vec<Variant>> {
             if context.is_empty() {
                 return Err(PriceError::invalid(&when.path, "no condition at all"));
             }
-            let prices = price_set(object.need("prices")?, &object.at("prices"))?;
-            Ok(Variant { context, when: condition(&object)?, prices })
+            let change = match (object.get("prices"), object.get("times")) {
+                (Some(prices), None) => Change::Prices(price_set(prices, &object.at("prices"))?),
+                (None, Some(times)) => Change::Times(factor(times, &object.at("times"))?),
+                _ => return Err(PriceError::invalid(&object.path, "either `prices` or `times`")),
+            };
+            Ok(Variant { context, when: condition(&object)?, change })
         })
         .collect()
 }
@@ -244,50 +259,54 @@ fn price_set(value: &Value, path: &str) -> Result<PriceSet> {
     let mut prices = Vec::new();
     for item in Item::ALL {
         if let Some(value) = object.get(item.name()) {
-            prices.push((item, price(value, &object.at(item.name()), item.per())?));
+            prices.push((item, price(value, &object.at(item.name()))?));
         }
     }
     Ok(PriceSet(prices))
 }
 
-fn price(value: &Value, path: &str, per: Per) -> Result<Price> {
+fn price(value: &Value, path: &str) -> Result<Price> {
     if !value.is_object() {
-        return Ok(Price::Flat(amount(value, path, per)?));
+        return Ok(Price::Flat(amount(value, path)?));
     }
     let object = Object::new(value, path, TIERED_KEYS)?;
-    let base = amount(object.need("base")?, &object.at("base"), per)?;
+    let base = amount(object.need("base")?, &object.at("base"))?;
     let at = object.at("tiers");
     let mut tiers = Vec::new();
     for (n, value) in object.list("tiers")?.iter().enumerate() {
         let tier = Object::new(value, &format!("{at}[{n}]"), TIER_KEYS)?;
         let above = tier.need("above")?;
         let above = above.as_u64().ok_or_else(|| wrong(&tier.at("above"), "a number of tokens", above))?;
-        tiers.push((above, amount(tier.need("price")?, &tier.at("price"), per)?));
+        tiers.push((above, amount(tier.need("price")?, &tier.at("price"))?));
     }
     tiers.sort_by_key(|(above, _)| *above);
     Ok(Price::Tiered { base, tiers: tiers.into() })
 }
 
-/// A price in US dollars, per million whatever it was written per. A JSON number is read by its shortest decimal form,
-/// which for up to 15 digits is exactly what was written.
-fn amount(value: &Value, path: &str, per: Per) -> Result<Decimal> {
+/// A price in US dollars. A JSON number is read by its shortest decimal form, which for up to 15 digits is exactly what was
+/// written.
+fn amount(value: &Value, path: &str) -> Result<Decimal> {
+    // Bounded so that no product with any number of tokens can leave the range of a decimal.
+    decimal(value, path, "US dollars", Decimal::from(1_000_000_u32))
+}
+
+/// What prices are multiplied by.
+fn factor(value: &Value, path: &str) -> Result<Decimal> {
+    decimal(value, path, "a factor", Decimal::from(100_u32))
+}
+
+fn decimal(value: &Value, path: &str, what: &str, most: Decimal) -> Result<Decimal> {
     let written = match value {
         Value::Number(number) => number.to_string(),
         Value::String(text) => text.clone(),
-        other => return Err(wrong(path, "a price in US dollars", other)),
+        other => return Err(wrong(path, what, other)),
     };
     let parsed = written.parse::<Decimal>().ok().or_else(|| Decimal::from_scientific(&written).ok());
-    let factor = match per {
-        Per::Million => Decimal::ONE,
-        Per::Thousand => Decimal::ONE_THOUSAND,
-    };
-    // Bounded so that no sum over any number of tokens can leave the range of a decimal.
     parsed
         .filter(|price| !price.is_sign_negative() || price.is_zero())
-        .filter(|price| *price <= Decimal::from(1_000_000_u32))
-        .and_then(|price| price.checked_mul(factor))
+        .filter(|price| *price <= most)
         .ok_or_else(|| {
-            PriceError::invalid(path, format!("expected US dollars from 0 to 1000000, found {written:?}"))
+            PriceError::invalid(path, format!("expected {what} from 0 to {most}, found {written:?}"))
         })
 }
 

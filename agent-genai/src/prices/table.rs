@@ -1,4 +1,4 @@
-//! The embedded snapshot: providers, their names and hosts, and their models.
+//! The tables inside the binary, or in a file: providers, their names and hosts, and their models.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,9 +12,12 @@ use super::pattern::HostGlob;
 /// Made by `cargo xtask prices` from the facts in genai-prices (MIT, Pydantic Services Inc.).
 static SNAPSHOT: &[u8] = include_bytes!("../../data/prices.json");
 
+/// What the first table lacks, made by the same command: see its own `source`.
+static FALLBACK: &[u8] = include_bytes!("../../data/prices_fallback.json");
+
 static EMBEDDED: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
     // A broken snapshot is caught by this crate's tests; a binary with one knows no price rather than no call.
-    Arc::new(Snapshot::from_slice(SNAPSHOT).unwrap_or_default())
+    Arc::new(Snapshot::from_slice(SNAPSHOT).unwrap_or_default().completed())
 });
 
 /// One provider.
@@ -25,6 +28,8 @@ pub(super) struct Provider {
     pub(super) hosts: Vec<HostGlob>,
     pub(super) fallback: Vec<String>,
     pub(super) models: Vec<Model>,
+    /// Its models in the fallback table.
+    pub(super) more: Vec<Model>,
 }
 
 impl Provider {
@@ -45,11 +50,32 @@ pub(super) struct Snapshot {
     /// The same in days since 1970-01-01.
     pub(super) day: i64,
     pub(super) providers: Vec<Provider>,
+    /// Source and date of the fallback table that completes it.
+    pub(super) fallback: Option<String>,
 }
 
 impl Snapshot {
     pub(super) fn embedded() -> Arc<Self> {
         Arc::clone(&EMBEDDED)
+    }
+
+    /// With what the embedded fallback table knows besides.
+    pub(super) fn completed(mut self) -> Self {
+        let other = Self::from_slice(FALLBACK).unwrap_or_default();
+        for provider in other.providers {
+            match self.providers.iter_mut().find(|have| have.id == provider.id) {
+                Some(have) => {
+                    have.names.extend(provider.names);
+                    have.hosts.extend(provider.hosts);
+                    have.more = provider.models;
+                }
+                None => {
+                    self.providers.push(Provider { models: Vec::new(), more: provider.models, ..provider });
+                }
+            }
+        }
+        self.fallback = Some(format!("{} ({})", other.source, other.date));
+        self
     }
 
     pub(super) fn from_slice(bytes: &[u8]) -> Result<Self, PriceError> {
@@ -70,6 +96,7 @@ impl Snapshot {
             ),
             date: date.to_owned(),
             day: parse::day(date, "date")?,
+            fallback: None,
             providers: providers
                 .map(|(n, value)| provider(value, &format!("providers[{n}]")))
                 .collect::<Result<_, _>>()?,
@@ -99,6 +126,7 @@ fn provider(value: &Value, path: &str) -> Result<Provider, PriceError> {
         models: models
             .map(|(n, value)| parse::model(value, &format!("{path}.models[{n}]")))
             .collect::<Result<_, _>>()?,
+        more: Vec::new(),
     })
 }
 
@@ -118,6 +146,23 @@ mod tests {
                 assert!(snapshot.named(other).is_some(), "{} falls back to unknown {other}", provider.id);
             }
         }
+    }
+
+    #[test]
+    fn the_fallback_table_is_whole_and_overlaps_no_name() {
+        let fallback = Snapshot::from_slice(FALLBACK).unwrap();
+        assert!(FALLBACK.len() < 400_000);
+        let first = Snapshot::from_slice(SNAPSHOT).unwrap();
+        for provider in &fallback.providers {
+            assert!(provider.fallback.is_empty() || first.named(&provider.id).is_none(), "{}", provider.id);
+            assert!(!provider.models.is_empty(), "{}", provider.id);
+            if first.named(&provider.id).is_none() {
+                assert!(!provider.hosts.is_empty(), "{} cannot be found", provider.id);
+                assert!(provider.names.iter().all(|name| first.named(name).is_none()), "{}", provider.id);
+            }
+        }
+        let whole = Snapshot::embedded();
+        assert!(whole.fallback.as_deref().unwrap().starts_with("litellm "), "{:?}", whole.fallback);
     }
 
     #[test]
