@@ -39,6 +39,9 @@ pub struct Call {
     pub response: Response,
     /// Tokens, by the conventions' meaning (input includes cached, output includes reasoning).
     pub usage: Usage,
+    /// Tokens that a response made earlier cost, as its fetch reports them. They are not this call's: counting them at each fetch would
+    /// count them many times.
+    pub fetched_usage: Option<Box<Usage>>,
     /// The failure, if it failed in any way.
     pub error: Option<CallError>,
     /// Peer and HTTP facts.
@@ -66,6 +69,7 @@ impl Call {
             request: Request::default(),
             response: Response::default(),
             usage: Usage::default(),
+            fetched_usage: None,
             error: None,
             http: Http::default(),
             timing: Timing::default(),
@@ -164,6 +168,8 @@ pub struct Response {
     pub tool_calls: Vec<ToolCall>,
     /// One a choice; only with content on.
     pub messages: Vec<Message>,
+    /// Moderations and guardrails: whether anything was flagged.
+    pub flagged: Option<bool>,
     /// Embeddings: number of vectors.
     pub vector_count: Option<u64>,
     /// Embeddings: length of the vectors.

@@ -205,6 +205,16 @@ pub mod attribute {
     pub const USAGE_WEB_SEARCHES: &str = "wirespan.usage.web_searches";
     /// Beginning of the names of quantities billed by other units than tokens; the unit follows.
     pub const USAGE_UNITS_PREFIX: &str = "wirespan.usage.units.";
+    /// Tokens of a response made earlier, as its fetch reports them; they count to the call that made it.
+    pub const FETCHED_INPUT_TOKENS: &str = "wirespan.fetched.input_tokens";
+    /// See [`FETCHED_INPUT_TOKENS`].
+    pub const FETCHED_OUTPUT_TOKENS: &str = "wirespan.fetched.output_tokens";
+    /// See [`FETCHED_INPUT_TOKENS`].
+    pub const FETCHED_CACHE_READ: &str = "wirespan.fetched.cache_read.input_tokens";
+    /// See [`FETCHED_INPUT_TOKENS`].
+    pub const FETCHED_REASONING: &str = "wirespan.fetched.reasoning.output_tokens";
+    /// Whether a moderation or a guardrail flagged anything.
+    pub const MODERATION_FLAGGED: &str = "wirespan.moderation.flagged";
     /// Queries in one retrieval, when not 1.
     pub const RETRIEVAL_QUERY_COUNT: &str = "wirespan.retrieval.query.count";
     /// A filter was given.

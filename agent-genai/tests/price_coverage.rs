@@ -53,6 +53,7 @@ fn call(api: Api, exchange: &Value, path_model: fn(&str) -> Option<String>) -> O
         timing: Timing::default(),
         completeness: Completeness::default(),
         part: 0,
+        fetched_usage: None,
         retrieval: None,
         rpc: None,
     })

@@ -26,6 +26,7 @@ fn call(provider: &str, model: &str, usage: Usage) -> Call {
         timing: Timing { start: NOW, ..Timing::default() },
         completeness: Completeness::default(),
         part: 0,
+        fetched_usage: None,
         retrieval: None,
         rpc: None,
     }

@@ -43,6 +43,7 @@ fuzz_target!(|data: &[u8]| {
         timing: Timing { start: number().unwrap_or(0), ..Timing::default() },
         completeness: Completeness::default(),
         part: 0,
+        fetched_usage: None,
         retrieval: None,
         rpc: None,
     };

@@ -24,6 +24,8 @@ pub enum Api {
     Audio,
     /// OpenAI moderations.
     Moderations,
+    /// OpenAI decisions.
+    Decisions,
     /// OpenAI assistants: runs of threads.
     Assistants,
     /// Anthropic Messages.

@@ -1,12 +1,17 @@
 //! What every provider codec does: fold one exchange's JSON into the canonical call.
 
 pub(crate) mod anthropic;
+pub(crate) mod assistants;
+pub(crate) mod audio;
 mod content;
+pub(crate) mod decisions;
 pub(crate) mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod images;
 pub(crate) mod json;
 pub(crate) mod media;
+pub(crate) mod moderations;
 pub(crate) mod openai_chat;
 pub(crate) mod openai_embeddings;
 pub(crate) mod registry;
@@ -43,6 +48,10 @@ pub(crate) trait Codec: Send {
         let message = said.unwrap_or(message).to_owned();
         let kind = if kind.is_empty() { "_OTHER" } else { kind };
         call.error = Some(CallError { kind: kind.to_owned(), message });
+    }
+    /// A response body that is text but no JSON (a transcript, a session description), its beginning. Whether it was understood.
+    fn text(&mut self, _text: &str, _call: &mut Call) -> bool {
+        false
     }
     /// A response body that is no text: audio, an image. `bytes` of it were seen.
     fn binary(&mut self, _media_type: &str, _bytes: u64, _call: &mut Call) {}

@@ -2,6 +2,7 @@
 
 use super::spec::Spec;
 use super::{anthropic, openai_chat, openai_embeddings, responses};
+use super::{assistants, audio, decisions, images, moderations};
 use crate::call::Api;
 
 /// All of them. The order decides only between bodies on unknown paths that more than one API would take.
@@ -10,6 +11,11 @@ pub(crate) static SPECS: &[&Spec] = &[
     &openai_chat::SPEC,
     &responses::SPEC,
     &openai_embeddings::SPEC,
+    &images::SPEC,
+    &audio::SPEC,
+    &moderations::SPEC,
+    &decisions::SPEC,
+    &assistants::SPEC,
     // Anthropic.
     &anthropic::SPEC,
 ];

@@ -20,6 +20,8 @@ use crate::recognise::shape;
 pub(crate) static SPEC: Spec = Spec {
     rows: &[
         Row::likely("responses", Operation::Chat),
+        Row::likely("responses/compact", Operation::Chat),
+        Row::likely("responses/*/cancel", Operation::FetchResponse),
         Row { certain: true, ..Row::likely("responses/resp_*", Operation::FetchResponse).by("GET") },
         Row::likely("responses/*", Operation::FetchResponse).by("GET"),
     ],

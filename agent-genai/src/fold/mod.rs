@@ -1,5 +1,6 @@
 //! One exchange, folded into a call as it arrives.
 
+mod form;
 mod outcome;
 mod request;
 mod response;
@@ -95,7 +96,7 @@ impl Fold {
             .iter()
             .find_map(|name| head.headers.get(name))
             .filter(|id| !id.is_empty() && id.len() <= 256);
-        let request = RequestBody::new(&options, route.as_ref().map(|route| route.api));
+        let request = RequestBody::new(&options, head, route.as_ref().map(|route| route.api));
         let response = ResponseBody::new(&options, route.as_ref().map(|route| route.api));
         let attached = head.method.is_empty();
         let mut fold = Self {

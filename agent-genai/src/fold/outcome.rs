@@ -70,7 +70,10 @@ impl Fold {
         }
         if call.operation == Operation::FetchResponse {
             // Its tokens were counted by the call that made the response.
-            call.usage = crate::call::Usage::default();
+            let usage = std::mem::take(&mut call.usage);
+            if usage.is_reported() {
+                call.fetched_usage = Some(Box::new(usage));
+            }
             call.request.messages.clear();
         }
         if no_response {

@@ -1,9 +1,10 @@
 //! The request body of an exchange, skimmed as it arrives and read when it has ended.
 
-use agent_wire::Body;
+use agent_wire::{Body, RequestHead};
 use serde_json::Value;
 
 use super::Fold;
+use super::form::Form;
 use super::stand::Standing;
 use crate::call::Api;
 use crate::codec::{json, registry};
@@ -28,6 +29,8 @@ const BULK_MEMBERS: &[&str] =
 /// The body so far.
 pub(super) struct RequestBody {
     skimmer: Option<Skimmer>,
+    /// The body is a form, read in place of JSON.
+    form: Option<Form>,
     settled: bool,
     /// A hole in the body: what follows it cannot be joined.
     broken: bool,
@@ -36,9 +39,11 @@ pub(super) struct RequestBody {
 }
 
 impl RequestBody {
-    pub(super) fn new(options: &DecoderOptions, api: Option<Api>) -> Self {
+    pub(super) fn new(options: &DecoderOptions, head: &RequestHead, api: Option<Api>) -> Self {
+        let max_field = if options.content { options.max_body } else { BARE_STRING };
         Self {
             skimmer: Some(Skimmer::new(limits(options, api))),
+            form: head.headers.get("content-type").and_then(|kind| Form::new(kind, max_field)),
             settled: false,
             broken: false,
             elements: false,
@@ -46,6 +51,10 @@ impl RequestBody {
     }
 
     pub(super) fn take(&mut self, body: Body<'_>) {
+        if let (Some(form), Body::Data(data), false) = (self.form.as_mut(), body, self.broken) {
+            form.push(data);
+            return;
+        }
         let Some(skimmer) = self.skimmer.as_mut().filter(|_| !self.broken) else { return };
         match body {
             Body::Data(data) => skimmer.push(data),
@@ -75,7 +84,7 @@ impl RequestBody {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.skimmer.as_ref().map_or(0, Skimmer::held_bytes)
+        self.skimmer.as_ref().map_or(0, Skimmer::held_bytes) + self.form.as_ref().map_or(0, Form::held_bytes)
     }
 }
 
@@ -107,6 +116,11 @@ impl Fold {
     /// The request is as complete as it will ever be: reads it and judges by it. `partial`: part of it was not seen.
     pub(super) fn settle_request(&mut self, partial: bool) {
         if std::mem::replace(&mut self.request.settled, true) {
+            return;
+        }
+        if let Some(form) = self.request.form.take() {
+            let unseen = partial || self.request.broken;
+            self.judge_request(Some(form.finish()), unseen, 0);
             return;
         }
         let Some(skimmed) = self.request.skimmer.take().map(Skimmer::finish) else { return };

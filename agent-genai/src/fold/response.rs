@@ -285,6 +285,14 @@ impl Fold {
             skim::strip_marks(value);
         }
         let cut = self.response.end != Some(false) || self.response.broken || self.response.lost > 0;
+        if value.is_none()
+            && !failed
+            && let Some(codec) = self.stand.codec.as_mut()
+            && codec.text(&String::from_utf8_lossy(&self.response.head), &mut self.call)
+        {
+            return;
+        }
+        let completeness = &mut self.call.completeness;
         match skimmed.ending {
             Ending::Invalid(at) if value.is_some() || !failed => {
                 super::note_undecodable(

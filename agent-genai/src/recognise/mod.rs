@@ -253,9 +253,7 @@ mod tests {
         for path in [
             "/v1/messages/count_tokens",
             "/v1/messages/batches",
-            "/v1/responses/compact",
             "/v1/responses/input_tokens",
-            "/v1/responses/r/cancel",
             "/v1/completions",
             "/v2/chat",
             "/api/chat",
@@ -264,7 +262,6 @@ mod tests {
             "/model/m/converse",
             "/model/us.anthropic.claude%3A0/invoke",
             "/v1/traces/ingest",
-            "/v1/moderations",
             "/v1/rerank",
             "/api/embed",
         ] {

@@ -151,6 +151,13 @@ fn attributes(call: &Call, cost: &Cost, options: &RecordOptions) -> Attributes {
     if call.operation.kind() != OperationKind::Fetch {
         usage(call, options, &mut out);
     }
+    if let Some(fetched) = &call.fetched_usage {
+        out.some(name::FETCHED_INPUT_TOKENS, fetched.input);
+        out.some(name::FETCHED_OUTPUT_TOKENS, fetched.output);
+        out.some(name::FETCHED_CACHE_READ, fetched.cache_read);
+        out.some(name::FETCHED_REASONING, fetched.reasoning);
+    }
+    out.some(name::MODERATION_FLAGGED, call.response.flagged);
     if let Some(retrieval) = &call.retrieval {
         retrieval::attributes(retrieval, options.content, &mut out);
     }

@@ -31,9 +31,9 @@ fn decode(exchange: &Exchange, content: bool) -> Vec<Call> {
     sink.calls
 }
 
-/// Whether a file is of this run: `WIRESPAN_CORPUS_ONLY` narrows it to names that contain it.
+/// Whether a file is of this run: `WIRESPAN_CORPUS_ONLY` narrows it to names that contain one of its comma-separated parts.
 fn is_wanted(name: &str) -> bool {
-    std::env::var("WIRESPAN_CORPUS_ONLY").map_or(true, |only| name.contains(&only))
+    std::env::var("WIRESPAN_CORPUS_ONLY").map_or(true, |only| only.split(',').any(|part| name.contains(part)))
 }
 
 fn corpus() -> Option<PathBuf> {

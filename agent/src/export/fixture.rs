@@ -70,6 +70,7 @@ pub(crate) fn call(usage: Usage) -> Call {
         },
         completeness: Completeness::default(),
         part: 0,
+        fetched_usage: None,
         retrieval: None,
         rpc: None,
     }

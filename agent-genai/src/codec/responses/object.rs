@@ -50,12 +50,12 @@ pub(super) fn conversation(body: &Value) -> Option<&str> {
 
 /// Token counts, web searches and cost. A fetch reports those of an earlier call, so it counts nothing.
 pub(super) fn usage(object: &Value, call: &mut Call) {
+    let reported = json::at(object, &["usage"]).and_then(|usage| usage::openai(usage, Dialect::Standard));
     if call.operation == Operation::FetchResponse {
+        call.fetched_usage = reported.map(Box::new);
         return;
     }
-    if let Some(usage) =
-        json::at(object, &["usage"]).and_then(|usage| usage::openai(usage, Dialect::Standard))
-    {
+    if let Some(usage) = reported {
         call.usage = usage;
     }
     // xAI counts its server-side tools inside usage.
