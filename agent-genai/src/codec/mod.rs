@@ -1,8 +1,10 @@
 //! What every provider codec does: fold one exchange's JSON into the canonical call.
 
 pub(crate) mod anthropic;
+pub(crate) mod anthropic_complete;
 pub(crate) mod assistants;
 pub(crate) mod audio;
+pub(crate) mod batches;
 mod content;
 pub(crate) mod decisions;
 pub(crate) mod error;

@@ -2,6 +2,7 @@
 
 use super::spec::Spec;
 use super::{anthropic, openai_chat, openai_embeddings, responses};
+use super::{anthropic_complete, batches};
 use super::{assistants, audio, decisions, images, moderations};
 use crate::call::Api;
 
@@ -18,6 +19,8 @@ pub(crate) static SPECS: &[&Spec] = &[
     &assistants::SPEC,
     // Anthropic.
     &anthropic::SPEC,
+    &anthropic_complete::SPEC,
+    &batches::SPEC,
 ];
 
 /// What is said of an API.

@@ -55,6 +55,7 @@ pub(crate) fn is_call(name: &str, exchange: &Exchange) -> bool {
         ("vectordb" | "vector_stores", "POST") => {
             ends(&["/query", "/search", "/points/search", "/points/query"])
         }
+        ("batches", "GET") => ends(&["/results"]),
         // A search by a vector or a text; plain listing and aggregation are queries of a database.
         ("weaviate", "POST") => {
             let body = String::from_utf8_lossy(&exchange.request.1);

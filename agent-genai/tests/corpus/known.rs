@@ -5,7 +5,6 @@
 /// Part of the disagreement's words (file and beginning of the exchange's id, then the fact), and the reason.
 pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("a2a.a2a ", NO_CODEC),
-    ("anthropic.anthropic.complete ", NO_CODEC),
     ("anthropic.count_tokens ", NO_CODEC),
     ("azure.completions ", NO_CODEC),
     ("bedrock-agent.bedrock-agent ", NO_CODEC),
