@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agree;
+pub mod backends;
 pub mod bench;
 pub mod bodies;
 pub mod capture;

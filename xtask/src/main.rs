@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod backends;
 mod bench;
 mod build;
 mod clients;
@@ -42,6 +43,8 @@ enum Task {
     Test(test::Options),
     /// Measure; writes docs/benchmarks.md
     Bench(bench::Options),
+    /// Send spans to real backends (Phoenix, MLflow) and read them back; writes docs/backends.md
+    Backends(backends::Options),
     /// Format every crate
     Fmt(lint::FmtOptions),
     /// Check formatting, lints and the project's own rules
@@ -61,6 +64,7 @@ fn main() -> Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Backends(options) => backends::run(&options),
         Task::Fmt(options) => lint::fmt(&options),
         Task::Lint => lint::run(),
         Task::Fuzz(options) => fuzz::run(&options),
