@@ -12,6 +12,7 @@ use crate::jsonarray::JsonArrayDecoder;
 use crate::media::Declared;
 use crate::ndjson::NdjsonDecoder;
 use crate::sse::SseDecoder;
+use crate::websocket::{Session, WsDecoder};
 
 /// Decodes one body.
 pub(crate) struct BodyDecoder {
@@ -37,6 +38,7 @@ enum Framer {
     JsonArray(JsonArrayDecoder),
     EventStream(Box<EventStreamDecoder>),
     Grpc(GrpcDecoder),
+    WebSocket(Box<WsDecoder>),
 }
 
 impl BodyDecoder {
@@ -61,6 +63,19 @@ impl BodyDecoder {
             decoded: 0,
         };
         Self { chain, items, stopped }
+    }
+
+    /// One direction of a connection or stream that was switched to WebSocket; `client`: the one in which the client sends. Content and
+    /// transfer codings do not apply to it.
+    pub(crate) fn websocket(session: Session, client: bool, limits: &Limits) -> Self {
+        let framer = Framer::WebSocket(Box::new(WsDecoder::new(session, client, limits)));
+        let items = Items { framer, max_item: limits.max_item, max_decoded: u64::MAX, decoded: 0 };
+        Self { chain: Chain::empty(), items, stopped: None }
+    }
+
+    /// The decoder of WebSocket messages, if this is one.
+    pub(crate) fn as_websocket(&self) -> Option<&WsDecoder> {
+        if let Framer::WebSocket(messages) = &self.items.framer { Some(messages) } else { None }
     }
 
     /// Decodes a piece. `Break` when the receiver wants no more.
@@ -99,9 +114,9 @@ impl BodyDecoder {
         self.items.finish(cut || self.stopped.is_some(), out)
     }
 
-    /// Bytes handed to the framer so far.
+    /// Bytes handed to the framer so far; of WebSocket messages those of their payloads.
     pub(crate) fn decoded(&self) -> u64 {
-        self.items.decoded
+        self.as_websocket().map_or(self.items.decoded, WsDecoder::decoded)
     }
 
     /// Why the body stops before its end.
@@ -111,6 +126,7 @@ impl BodyDecoder {
             Framer::JsonArray(array) => array.fault().map(|why| format!("JSON array: {why}")),
             Framer::EventStream(messages) => messages.fault().map(|why| format!("AWS event stream: {why}")),
             Framer::Grpc(messages) => messages.fault().map(|why| format!("gRPC: {why}")),
+            Framer::WebSocket(messages) => messages.fault().map(|why| format!("WebSocket: {why}")),
             Framer::Undecided(..) | Framer::Whole | Framer::Sse(_) | Framer::Ndjson(_) => None,
         })
     }
@@ -123,6 +139,7 @@ impl BodyDecoder {
             Framer::Ndjson(ndjson) => ndjson.held_bytes(),
             Framer::JsonArray(array) => array.held_bytes(),
             Framer::EventStream(messages) => size_of::<EventStreamDecoder>() + messages.held_bytes(),
+            Framer::WebSocket(messages) => size_of::<WsDecoder>() + messages.held_bytes(),
         };
         self.chain.held_bytes() + framer
     }
@@ -161,6 +178,7 @@ impl Items {
             Framer::JsonArray(array) => array.feed(piece, out),
             Framer::EventStream(messages) => messages.feed(piece, out),
             Framer::Grpc(messages) => messages.feed(piece, out),
+            Framer::WebSocket(messages) => messages.feed(piece, out),
             Framer::Undecided(declared, first) if first.is_empty() => match declared.settle(piece, false) {
                 Some(kind) => {
                     self.choose(kind);
@@ -193,7 +211,7 @@ impl Items {
             BodyKind::EventStream => Framer::EventStream(Box::new(EventStreamDecoder::new(self.max_item))),
             BodyKind::JsonArray => Framer::JsonArray(JsonArrayDecoder::new(self.max_item)),
             BodyKind::Grpc => Framer::Grpc(GrpcDecoder::new()),
-            // Not framed yet.
+            // No media type says so; see `BodyDecoder::websocket`.
             BodyKind::WebSocket => Framer::Whole,
         };
     }
@@ -215,6 +233,7 @@ impl Items {
             Framer::JsonArray(array) => array.gap(bytes),
             Framer::EventStream(messages) => messages.gap(bytes),
             Framer::Grpc(messages) => messages.gap(bytes, out)?,
+            Framer::WebSocket(messages) => messages.gap(bytes, out)?,
             Framer::Whole | Framer::Undecided(..) => {}
         }
         ControlFlow::Continue(())
@@ -234,6 +253,7 @@ impl Items {
                 messages.finish(cut);
                 ControlFlow::Continue(())
             }
+            Framer::WebSocket(messages) => messages.finish(cut, out),
             Framer::Whole | Framer::Undecided(..) => ControlFlow::Continue(()),
         }
     }

@@ -1,5 +1,7 @@
 //! One connection: the bytes of two directions become exchanges.
 
+mod websocket;
+
 use crate::exchange::{
     Direction, ExchangeId, Interest, Limits, Nanos, RequestHead, ResponseHead, Role, Sink,
 };
@@ -9,6 +11,7 @@ use crate::http1::head::{self, Collected, Head, HeadBuffer, Side};
 use crate::http1::message::{Message, Opening, Progress};
 use crate::http1::search::{Search, last_start};
 use crate::lane::{Lane, State};
+use crate::websocket::{asks_for_websocket, is_websocket};
 
 /// Bytes without any message head after which the connection is called something else than HTTP.
 const OTHER_AFTER: u64 = 64 << 10;
@@ -26,7 +29,10 @@ pub enum Protocol {
     Http1,
     /// HTTP/2: its preface was seen. Not decoded.
     Http2,
-    /// Nothing that looks like HTTP in the first 64 KiB, or a connection that left HTTP (101, CONNECT). In the first case heads are still
+    /// WebSocket, after a response that switched to it. Its messages belong to the exchange that did so.
+    WebSocket,
+    /// Nothing that looks like HTTP in the first 64 KiB, or a connection that left HTTP (101, CONNECT) or
+    /// WebSocket. In the first case heads are still
     /// looked for, because a connection may have been met in the middle of a long body.
     Other,
 }
@@ -199,6 +205,9 @@ impl Connection {
         let max_head = self.limits.max_head;
         match std::mem::replace(&mut self.lane_mut(direction).state, State::Opaque) {
             State::Opaque => (input.len(), None),
+            State::Switching(message, early) => {
+                (self.before_answer(direction, message, early, input, at, sink), None)
+            }
             State::Body(mut message) => {
                 let (taken, progress) = message.feed(input, at, sink);
                 self.after_message(direction, message, progress, at, sink);
@@ -305,6 +314,7 @@ impl Connection {
             matches!(&self.lane(other(direction)).state, State::Head { buffer, .. } if buffer.is_empty());
         let length = framing::request_length(&head);
         let headers = head.headers.clone();
+        let asks = asks_for_websocket(&head.method, &headers) && length == Length::Known(0);
         let (id, interest) = self.exchanges.open(head, quiet, started, at, sink);
         let opening = Opening {
             id,
@@ -316,6 +326,11 @@ impl Connection {
             interest,
             silent: false,
         };
+        if asks {
+            let message = Box::new(Message::new(&opening, &self.limits));
+            self.lane_mut(direction).state = State::Switching(message, Vec::new());
+            return;
+        }
         self.begin(direction, &opening, sink);
     }
 
@@ -329,7 +344,7 @@ impl Connection {
             State::Lost(_) => true,
             // How long a response to an unknown request is may have been misjudged (HEAD).
             State::Body(message) => self.exchanges.is_attached(message.id()),
-            State::Head { .. } | State::Opaque => false,
+            State::Head { .. } | State::Switching(..) | State::Opaque => false,
         };
         if !over {
             return;
@@ -372,12 +387,14 @@ impl Connection {
         if leaves {
             exchange.mark_upgraded();
         }
+        let switches = !silent && head.status == 101 && is_websocket(&head.headers);
+        let early = self.answered(direction, id, switches, at, sink);
         let length = if leaves { Length::Known(0) } else { framing::response_length(method, &head) };
         let headers = head.headers.clone();
         if !silent && sink.response_head(id, head, started) == Interest::Skip {
             self.exchanges.skip(id);
             interest = Interest::Skip;
-            if let State::Body(message) = &mut self.lane_mut(other(direction)).state
+            if let Some(message) = self.lane_mut(other(direction)).state.message_mut()
                 && message.id() == id
             {
                 message.skip();
@@ -385,6 +402,9 @@ impl Connection {
         }
         let opening =
             Opening { id, response: true, length, headers: &headers, head_bytes, at, interest, silent };
+        if let Some(early) = early {
+            return self.switch(direction, &opening, &early, sink);
+        }
         self.begin(direction, &opening, sink);
         if leaves {
             self.leave(Protocol::Other, at, sink);
@@ -415,9 +435,13 @@ impl Connection {
                 self.lane_mut(direction).state = State::Body(message);
             }
             Progress::Done => {
-                self.lane_mut(direction).state = State::default();
+                let switched = message.is_switched();
+                self.lane_mut(direction).state = if switched { State::Opaque } else { State::default() };
                 self.note_interest(direction, &message);
                 self.finish_message(message, false, at, sink);
+                if switched && matches!(self.lane(other(direction)).state, State::Opaque) {
+                    self.leave(Protocol::Other, at, sink);
+                }
             }
             Progress::Broken => {
                 self.finish_message(message, true, at, sink);
@@ -453,6 +477,10 @@ impl Connection {
         lane.expected = lane.expected.saturating_add(missing);
         match std::mem::replace(&mut lane.state, State::Opaque) {
             State::Opaque => {}
+            State::Switching(message, _) => {
+                self.finish_message(message, false, at, sink);
+                self.lose(direction, false, at, sink);
+            }
             State::Body(mut message) => {
                 let progress = message.gap(missing, at, sink);
                 self.after_message(direction, message, progress, at, sink);
@@ -496,10 +524,12 @@ impl Connection {
     /// Ends an exchange before its time, with whatever of its messages is being read.
     fn end_exchange(&mut self, id: ExchangeId, at: Nanos, sink: &mut dyn Sink) {
         for direction in [Direction::Egress, Direction::Ingress] {
-            if let State::Body(message) = &mut self.lane_mut(direction).state
+            let state = &mut self.lane_mut(direction).state;
+            let switching = matches!(state, State::Switching(..));
+            if let Some(message) = state.message_mut()
                 && message.id() == id
             {
-                message.finish(true, sink);
+                message.finish(!switching, sink);
             }
         }
         self.exchanges.end(id, at, sink);
@@ -507,9 +537,13 @@ impl Connection {
 
     /// No more bytes of this direction.
     fn end_lane(&mut self, direction: Direction, at: Nanos, sink: &mut dyn Sink) {
-        if let State::Body(message) = std::mem::replace(&mut self.lane_mut(direction).state, State::Opaque) {
-            let whole = message.is_until_close() && message.is_response();
-            self.finish_message(message, !whole, at, sink);
+        match std::mem::replace(&mut self.lane_mut(direction).state, State::Opaque) {
+            State::Body(message) => {
+                let whole = message.may_end();
+                self.finish_message(message, !whole, at, sink);
+            }
+            State::Switching(message, _) => self.finish_message(message, false, at, sink),
+            State::Head { .. } | State::Lost(_) | State::Opaque => {}
         }
     }
 

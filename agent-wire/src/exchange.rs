@@ -244,7 +244,8 @@ pub struct ExchangeEnd {
     pub no_response: bool,
     /// The capture began inside this exchange: its beginning was never seen.
     pub attached_mid_stream: bool,
-    /// The connection left HTTP with this exchange (101, or 2xx to CONNECT).
+    /// The connection left HTTP with this exchange (101, or 2xx to CONNECT). Messages of a WebSocket session that it began have come as its
+    /// bodies.
     pub upgraded: bool,
 }
 
@@ -253,6 +254,10 @@ pub struct ExchangeEnd {
 /// Calls for one exchange come in the order request head, request body, request end, response head, response body, response
 /// end, exchange end, except that a server may answer before the request has ended, so the two messages may interleave.
 /// With pipelining, requests of later exchanges come before responses of earlier ones.
+///
+/// A request to switch to WebSocket ends when its answer begins, just before the response head, if that does not switch. If it does, what the
+/// client sends is the request body and what the server sends is the response body, in the order of arrival; each ends with a close message
+/// or with the connection, and the exchange with both.
 pub trait Sink {
     /// A request head. The answer says whether its bodies are wanted.
     fn request_head(&mut self, id: ExchangeId, head: RequestHead, at: Nanos) -> Interest;

@@ -23,6 +23,8 @@ pub(crate) enum State {
     },
     /// The body of a message.
     Body(Box<Message>),
+    /// The answer to a request to switch to WebSocket, which decides what the next bytes are; those that have come nevertheless.
+    Switching(Box<Message>, Vec<u8>),
     /// Unknown: the next head is looked for.
     Lost(Search),
     /// Nothing that concerns us.
@@ -35,11 +37,22 @@ impl Default for State {
     }
 }
 
+impl State {
+    /// The message that is under way.
+    pub(crate) fn message_mut(&mut self) -> Option<&mut Message> {
+        match self {
+            Self::Body(message) | Self::Switching(message, _) => Some(message),
+            Self::Head { .. } | Self::Lost(_) | Self::Opaque => None,
+        }
+    }
+}
+
 impl Lane {
     pub(crate) fn held_bytes(&self) -> usize {
         match &self.state {
             State::Head { buffer, .. } => buffer.held_bytes(),
             State::Body(message) => message.held_bytes(),
+            State::Switching(message, early) => message.held_bytes() + early.capacity(),
             State::Lost(search) => search.held_bytes(),
             State::Opaque => 0,
         }

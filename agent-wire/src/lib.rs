@@ -22,6 +22,7 @@ mod media;
 mod ndjson;
 mod replay;
 mod sse;
+mod websocket;
 
 pub use connection::{Connection, Protocol};
 pub use exchange::{

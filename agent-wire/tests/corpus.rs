@@ -165,7 +165,7 @@ fn recorded_bodies_decode_whatever_the_recorder_did_to_them() {
                 data == b"[DONE]" || serde_json::from_slice::<Value>(data).is_ok()
             }
             Item::Message(_, data, _) => serde_json::from_slice::<Value>(data).is_ok(),
-            Item::Data(_) | Item::Gap(_) | Item::Other(_) => false,
+            Item::Data(_) | Item::Frame(..) | Item::Gap(_) | Item::Other(_) => false,
         };
         // What is called a stream may still be an error in one JSON text.
         let whole =

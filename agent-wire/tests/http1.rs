@@ -128,8 +128,8 @@ fn an_early_response_does_not_end_the_request() {
 #[test]
 fn leaving_http() {
     let mut feed = Feed::new();
-    feed.request("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n");
-    feed.response("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x01\x05hello")
+    feed.request("GET /x HTTP/1.1\r\nUpgrade: something\r\n\r\n");
+    feed.response("HTTP/1.1 101 Switching Protocols\r\nUpgrade: something\r\n\r\n\x01\x05hello")
         .request("\u{1}GET / HTTP/1.1\r\n\r\n");
     assert!(feed.notes.end(0).upgraded && !feed.notes.end(0).no_response);
     assert_eq!((feed.notes.exchanges(), feed.connection.protocol()), (1, Protocol::Other));

@@ -8,7 +8,7 @@ use super::{Decode, Fault, Out, after_end};
 const SCRATCH: usize = 32 << 10;
 
 /// Window and tables of one inflate state.
-pub(super) const INFLATE_BYTES: usize = 44 << 10;
+pub(crate) const INFLATE_BYTES: usize = 44 << 10;
 
 /// A zlib or raw deflate stream.
 pub(super) struct Deflate {
@@ -53,7 +53,7 @@ impl Decode for Deflate {
 }
 
 /// Runs `input` through; gives the bytes taken and whether the stream has ended.
-pub(super) fn inflate(
+pub(crate) fn inflate(
     state: &mut Decompress,
     input: &[u8],
     out: &mut Out<'_>,

@@ -9,6 +9,7 @@ mod stage;
 mod tests;
 mod zstd;
 
+pub(crate) use deflate::{INFLATE_BYTES, inflate};
 use detect::Kind;
 use stage::Stage;
 
@@ -55,7 +56,7 @@ pub(crate) enum Stop {
 pub(crate) type Out<'a> = dyn FnMut(&[u8]) -> Result<(), Stop> + 'a;
 
 /// Why a decoder stopped: because of its receiver, or because of its input.
-enum Fault {
+pub(crate) enum Fault {
     Stop(Stop),
     Broken(String),
 }

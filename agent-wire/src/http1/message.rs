@@ -8,6 +8,7 @@ use crate::headers::Headers;
 use crate::http1::chunked::{Chunked, Found};
 use crate::http1::framing::{Length, other_transfer_codings};
 use crate::items::Out;
+use crate::websocket::{Session, WsDecoder};
 
 /// A message being read.
 pub(crate) struct Message {
@@ -28,6 +29,8 @@ enum Rest {
     Known(u64),
     Chunked(Chunked),
     UntilClose,
+    /// WebSocket messages, until one closes.
+    Frames,
 }
 
 /// What the caller knows when the head has been read.
@@ -79,6 +82,20 @@ impl Message {
         }
     }
 
+    /// A response that switches to WebSocket.
+    pub(crate) fn switched(opening: &Opening<'_>, session: Session, limits: &Limits) -> Self {
+        let mut message = Self::new(opening, limits);
+        message.switch(session, opening.interest, limits);
+        message
+    }
+
+    /// What follows the head are WebSocket messages.
+    pub(crate) fn switch(&mut self, session: Session, interest: Interest, limits: &Limits) {
+        self.rest = Rest::Frames;
+        let wanted = interest == Interest::Full && !self.silent;
+        self.decoder = wanted.then(|| BodyDecoder::websocket(session, !self.response, limits));
+    }
+
     pub(crate) fn id(&self) -> ExchangeId {
         self.id
     }
@@ -92,8 +109,23 @@ impl Message {
         self.response
     }
 
-    pub(crate) fn is_until_close(&self) -> bool {
-        matches!(self.rest, Rest::UntilClose)
+    /// Whether nothing of it is missing when the connection ends here.
+    pub(crate) fn may_end(&self) -> bool {
+        match self.rest {
+            Rest::UntilClose => self.response,
+            Rest::Frames => self.frames().is_none_or(WsDecoder::is_between),
+            Rest::Known(left) => left == 0,
+            Rest::Chunked(_) => false,
+        }
+    }
+
+    /// Whether what is left of it are WebSocket messages.
+    pub(crate) fn is_switched(&self) -> bool {
+        matches!(self.rest, Rest::Frames)
+    }
+
+    fn frames(&self) -> Option<&WsDecoder> {
+        self.decoder.as_ref().and_then(BodyDecoder::as_websocket)
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
@@ -120,6 +152,7 @@ impl Message {
                 (taken, self.progress())
             }
             Rest::Chunked(_) => self.feed_chunks(input, at, sink),
+            Rest::Frames => self.feed_frames(input, at, sink),
         };
         self.end.wire_bytes += taken as u64;
         if taken > 0 {
@@ -146,10 +179,22 @@ impl Message {
         (taken, Progress::Open)
     }
 
+    fn feed_frames(&mut self, input: &[u8], at: Nanos, sink: &mut dyn Sink) -> (usize, Progress) {
+        let before = self.frames().map_or(0, WsDecoder::passed);
+        self.decode(input, at, sink);
+        match self.frames() {
+            Some(frames) if frames.is_closed() => {
+                let taken = usize::try_from(frames.passed() - before).unwrap_or(usize::MAX);
+                (taken.min(input.len()), Progress::Done)
+            }
+            Some(_) | None => (input.len(), Progress::Open),
+        }
+    }
+
     /// Bytes are missing. `Broken` when they reach beyond the place up to which the message can be followed.
     pub(crate) fn gap(&mut self, missing: u64, at: Nanos, sink: &mut dyn Sink) -> Progress {
         let (inside, progress) = match &mut self.rest {
-            Rest::UntilClose => (missing, Progress::Open),
+            Rest::UntilClose | Rest::Frames => (missing, Progress::Open),
             Rest::Known(left) if missing <= *left => {
                 *left -= missing;
                 (missing, self.progress())
@@ -161,6 +206,9 @@ impl Message {
         };
         self.end.lost_bytes += inside;
         self.with_decoder(at, sink, |decoder, out| decoder.gap(inside, out));
+        if self.frames().is_some_and(WsDecoder::is_closed) {
+            return Progress::Done;
+        }
         progress
     }
 

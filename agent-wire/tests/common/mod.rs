@@ -4,7 +4,7 @@
 
 use agent_wire::{
     Body, Connection, Direction, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, Nanos, RequestHead,
-    ResponseHead, Sink,
+    ResponseHead, Sink, WsKind,
 };
 
 /// What happened, without times and with neighbouring data pieces joined.
@@ -32,6 +32,7 @@ pub(crate) enum Item {
     Element(Vec<u8>, bool),
     /// Kind and payload of a message of an AWS event stream.
     Message(String, Vec<u8>, bool),
+    Frame(WsKind, String, bool),
     Gap(u64),
     /// Any other kind, as its debug text.
     Other(String),
@@ -52,6 +53,11 @@ impl Item {
             Body::Message(message) => Self::Message(
                 format!("{}/{}", message.message_type, message.kind),
                 message.payload.to_vec(),
+                message.truncated,
+            ),
+            Body::Frame(message) => Self::Frame(
+                message.kind,
+                String::from_utf8_lossy(message.data).into_owned(),
                 message.truncated,
             ),
             Body::Gap(bytes) => Self::Gap(bytes),
@@ -187,6 +193,14 @@ impl Notes {
             Note::End(of, end) if *of == id => Some(end),
             _ => None,
         })
+    }
+
+    pub(crate) fn request_items(&self, id: u64) -> Vec<Item> {
+        let items = self.notes.iter().filter_map(|note| match note {
+            Note::RequestItem(of, item) if *of == id => Some(item.clone()),
+            _ => None,
+        });
+        items.collect()
     }
 
     pub(crate) fn response_items(&self, id: u64) -> Vec<Item> {
@@ -331,6 +345,14 @@ pub(crate) fn chunks(body: &[u8], size: usize) -> Vec<u8> {
     }
     coded.extend_from_slice(b"0\r\n\r\n");
     coded
+}
+
+/// One WebSocket frame of less than 126 bytes; `first` is its first byte.
+pub(crate) fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap_or_default();
+    let Some(key) = mask else { return [&[first, length], payload].concat() };
+    let masked: Vec<u8> = payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+    [&[first, 0x80 | length], &key[..], &masked].concat()
 }
 
 /// One message of an AWS event stream.
