@@ -16,6 +16,8 @@ pub(crate) enum Turn {
     HeadsOnly,
     /// Not HTTP, or no longer.
     NotHttp,
+    /// A WebSocket session that was followed has ended, or is of no interest any more.
+    Over,
     /// HTTP/2, which is not decoded yet.
     Http2,
 }
@@ -34,6 +36,8 @@ pub(crate) struct Tracked {
     /// Bytes held at the last count.
     pub(crate) held: usize,
     told: Option<ExchangeId>,
+    /// Messages of a WebSocket session were wanted.
+    followed: bool,
 }
 
 impl Tracked {
@@ -46,6 +50,7 @@ impl Tracked {
             last: 0,
             held: 0,
             told: None,
+            followed: false,
         }
     }
 
@@ -106,9 +111,16 @@ impl Tracked {
         let Some(wire) = &self.wire else { return Turn::Same };
         let turn = match wire.protocol() {
             Protocol::Http2 => Turn::Http2,
+            Protocol::Other if self.followed => Turn::Over,
             Protocol::Other => Turn::NotHttp,
-            _ if self.exchanges.is_upgraded() && !self.exchanges.is_folding() => Turn::NotHttp,
-            _ => match self.exchanges.heads_only() {
+            // Messages of a session that may be, or is, one of LLM calls.
+            Protocol::WebSocket if self.exchanges.is_folding() => {
+                self.followed = true;
+                Turn::Same
+            }
+            Protocol::WebSocket if self.followed => Turn::Over,
+            Protocol::WebSocket => Turn::NotHttp,
+            Protocol::Unknown | Protocol::Http1 => match self.exchanges.heads_only() {
                 Some(exchange) if self.told != Some(exchange) => {
                     self.told = Some(exchange);
                     Turn::HeadsOnly
@@ -116,7 +128,7 @@ impl Tracked {
                 _ => Turn::Same,
             },
         };
-        if matches!(turn, Turn::NotHttp | Turn::Http2) {
+        if matches!(turn, Turn::NotHttp | Turn::Over | Turn::Http2) {
             self.wire = None;
         }
         turn

@@ -26,8 +26,6 @@ pub(crate) struct Exchanges {
     newest: Option<ExchangeId>,
     /// Exchanges that were no LLM calls.
     others: u64,
-    /// An exchange took the connection out of HTTP.
-    upgraded: bool,
 }
 
 impl Exchanges {
@@ -48,11 +46,6 @@ impl Exchanges {
     /// the next request, need not be copied.
     pub(crate) fn heads_only(&self) -> Option<ExchangeId> {
         self.newest_other.filter(|other| self.newest == Some(*other) && !self.is_folding())
-    }
-
-    /// Whether the connection left HTTP.
-    pub(crate) fn is_upgraded(&self) -> bool {
-        self.upgraded
     }
 
     /// Number of exchanges that were no LLM calls, since the last time this was asked.
@@ -169,7 +162,6 @@ impl Sink for FoldSink<'_> {
     }
 
     fn exchange_end(&mut self, id: ExchangeId, end: ExchangeEnd) {
-        self.exchanges.upgraded |= end.upgraded;
         if let Some(Slot::Folding(fold)) = self.exchanges.slots.remove(&id) {
             let ours = fold.recognised() == Some(true);
             let calls = fold.finish(&end);

@@ -236,6 +236,7 @@ impl Engine {
                 self.stats.not_http_connections += 1;
                 Some(Verdict::Ignore)
             }
+            Turn::Over => Some(Verdict::Ignore),
             Turn::Http2 => {
                 self.stats.http2_connections += 1;
                 Some(Verdict::Ignore)

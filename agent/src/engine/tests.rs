@@ -221,6 +221,21 @@ fn other_protocols_are_ignored_and_http2_is_counted() {
 }
 
 #[test]
+fn a_websocket_session_that_is_none_of_ours_is_ignored() {
+    let mut engine = engine();
+    let mut line = Line::new(1);
+    let ask = b"GET /news HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n";
+    let switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+    run(&mut engine, [line.chunk(Way::Egress, ask)]);
+    assert_eq!(engine.verdicts().map(|change| change.verdict).collect::<Vec<_>>(), [Verdict::HeadsOnly]);
+    run(&mut engine, [line.chunk(Way::Ingress, switch)]);
+    assert_eq!(engine.verdicts().map(|change| change.verdict).collect::<Vec<_>>(), [Verdict::Ignore]);
+    let outputs = run(&mut engine, [line.chunk(Way::Ingress, b"\x81\x02hi"), line.closed()]);
+    assert!(outputs.is_empty() && engine.verdicts().next().is_none());
+    assert_eq!((engine.stats().other_exchanges, engine.stats().not_http_connections), (1, 1));
+}
+
+#[test]
 fn lost_bytes_show_on_the_call() {
     let mut engine = engine();
     let mut line = Line::new(1);
