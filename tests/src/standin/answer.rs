@@ -13,6 +13,8 @@ use super::wish::Wish;
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
+    /// Beside those that every answer has.
+    pub(super) headers: Vec<(&'static str, String)>,
     /// Entity of a whole answer, or its events in order.
     pub(super) entity: Entity,
     pub(super) facts: Option<Facts>,
@@ -29,12 +31,13 @@ pub(super) enum Entity {
 impl Answer {
     pub(super) fn json(value: &Value, facts: Option<Facts>) -> Self {
         let entity = Entity::Whole(Bytes::from(value.to_string()));
-        Self { status: 200, content_type: "application/json", entity, facts }
+        Self { status: 200, content_type: "application/json", headers: Vec::new(), entity, facts }
     }
 
     pub(super) fn events(events: Vec<Bytes>, facts: Facts) -> Self {
         let entity = Entity::Stream(events);
-        Self { status: 200, content_type: "text/event-stream; charset=utf-8", entity, facts: Some(facts) }
+        let content_type = "text/event-stream; charset=utf-8";
+        Self { status: 200, content_type, headers: Vec::new(), entity, facts: Some(facts) }
     }
 
     pub(super) fn error(status: u16, body: &Value, facts: Option<Facts>) -> Self {

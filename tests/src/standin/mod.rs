@@ -1,9 +1,11 @@
-//! A stand-in LLM provider on loopback, over TLS: OpenAI chat completions, Responses and embeddings, Anthropic Messages;
-//! streamed and not, with tools, usage and errors. Answers follow from the request; [`Wish`]es in the path bend them.
+//! A stand-in LLM provider on loopback, over TLS: OpenAI chat completions, Responses and embeddings, Anthropic Messages,
+//! Gemini, Amazon Bedrock; streamed and not, with tools, usage and errors. Answers follow from the request; [`Wish`]es in the path bend them.
 
 mod answer;
 mod anthropic;
+mod bedrock;
 mod body;
+mod gemini;
 mod openai;
 mod responses;
 mod seen;
@@ -89,7 +91,7 @@ impl Standin {
     /// Environment that makes Python, Node and curl trust the stand-in.
     #[must_use]
     pub fn trust(&self) -> Vec<(&'static str, PathBuf)> {
-        ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+        ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"]
             .map(|name| (name, self.authority()))
             .to_vec()
     }

@@ -18,7 +18,7 @@ use super::answer::{Answer, Entity, Question, paced};
 use super::body::{Paced, gzip};
 use super::seen::{Fingerprint, Seen};
 use super::wish::Wish;
-use super::{anthropic, openai, responses};
+use super::{anthropic, bedrock, gemini, openai, responses};
 
 /// What every connection shares.
 #[derive(Debug, Default)]
@@ -117,6 +117,10 @@ fn answer(number: u64, method: &Method, path: &str, bytes: &Bytes, wish: &Wish) 
     } else if path.ends_with("/messages") {
         wish.status
             .map_or_else(|| anthropic::messages(&question), |status| anthropic::error(&question, status))
+    } else if let Some((model, method)) = gemini::place(path) {
+        gemini::answer(&question, model, method)
+    } else if let Some((model, action)) = bedrock::place(path) {
+        bedrock::answer(&question, &model, action)
     } else {
         Answer::json(&json!({"received": bytes.len()}), None)
     }
@@ -124,7 +128,7 @@ fn answer(number: u64, method: &Method, path: &str, bytes: &Bytes, wish: &Wish) 
 
 /// The HTTP response, and the identity of its body.
 fn build(answer: Answer, wish: &Wish) -> (Response<Paced>, Fingerprint) {
-    let Answer { status, content_type, entity, facts: _ } = answer;
+    let Answer { status, content_type, headers, entity, facts: _ } = answer;
     let with_length = matches!(entity, Entity::Whole(_));
     let mut pieces = paced(entity, wish);
     let mut encoding = None;
@@ -141,6 +145,11 @@ fn build(answer: Answer, wish: &Wish) -> (Response<Paced>, Fingerprint) {
     let mut response = Response::new(Paced::new(pieces, with_length));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
     if let Some(encoding) = encoding {
         response.headers_mut().insert(header::CONTENT_ENCODING, encoding);
     }
