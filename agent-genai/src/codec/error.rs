@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::json;
-use crate::call::CallError;
+use crate::call::{Call, CallError};
 
 /// Longest message kept, in bytes.
 const MAX_MESSAGE: usize = 2048;
@@ -54,6 +54,21 @@ pub(crate) fn in_item(event: &str, item: &Value) -> Option<CallError> {
         .iter()
         .find_map(|key| json::u64_at(item, &["error", key]).or_else(|| json::u64_at(item, &[key])));
     Some(from_body(item, status.and_then(|status| u16::try_from(status).ok())))
+}
+
+/// Notes the error of a body that is one JSON text, if it is one: any body under an error status, else as [`in_item`].
+pub(crate) fn note(event: &str, body: &Value, call: &mut Call) {
+    match call.http.status.filter(|status| *status >= 400) {
+        Some(status) => call.error = Some(from_body(body, Some(status))),
+        None => note_item(event, body, call),
+    }
+}
+
+/// Notes the error of a streamed item, if it is one.
+pub(crate) fn note_item(event: &str, item: &Value, call: &mut Call) {
+    if let Some(failure) = in_item(event, item) {
+        call.error = Some(failure);
+    }
 }
 
 /// An error with a word of our own, for what no provider said (`stream_truncated`, `no_response` …).

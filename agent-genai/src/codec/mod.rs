@@ -1,12 +1,15 @@
 //! What every provider codec does: fold one exchange's JSON into the canonical call.
 
+mod answers;
 pub(crate) mod anthropic;
 pub(crate) mod anthropic_complete;
 pub(crate) mod assistants;
 pub(crate) mod audio;
 pub(crate) mod batches;
+pub(crate) mod completions;
 mod content;
 pub(crate) mod decisions;
+pub(crate) mod dialect;
 pub(crate) mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -59,6 +62,15 @@ pub(crate) trait Codec: Send {
     fn binary(&mut self, _media_type: &str, _bytes: u64, _call: &mut Call) {}
     /// The stream has ended (whole or cut): assemble what was collected. Called exactly once, also after `response`.
     fn finish(&mut self, call: &mut Call);
+    /// Whether the API's own last item was seen, where no marker and no finish reason says so. Asked after [`Codec::finish`].
+    fn has_ended(&self) -> bool {
+        false
+    }
+    /// Whether it was a call at all. Asked after [`Codec::finish`]; `false` where the bodies show that nothing was asked of a model
+    /// (Ollama loads one), or that the path was another server's.
+    fn is_call(&self) -> bool {
+        true
+    }
     /// Bytes held by the fold, roughly.
     fn held_bytes(&self) -> usize;
 }

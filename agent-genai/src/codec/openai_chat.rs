@@ -1,19 +1,17 @@
 //! OpenAI chat completions, and the servers that speak it, each with its own habits.
 
 mod choice;
-mod parts;
-mod request;
+pub(super) mod parts;
+pub(super) mod request;
 mod tools;
 
-use std::collections::BTreeMap;
+pub(super) use self::choice::Choice;
 
 use serde_json::Value;
 
-use self::choice::Choice;
-use super::content::Budget;
+use super::answers::Answers;
 use super::spec::{Make, Row, Spec};
-use super::usage::Dialect;
-use super::{Codec, CodecOptions, error, json, usage};
+use super::{Codec, CodecOptions, dialect, error, json, usage};
 use crate::call::{Api, Call, Operation};
 use crate::recognise::shape;
 
@@ -23,6 +21,9 @@ pub(crate) static SPEC: Spec = Spec {
         Row::certain("chat/completions", Operation::Chat),
         Row::certain("fim/completions", Operation::Chat),
         Row::likely("agents/completions", Operation::Chat),
+        // Stored prompts (Portkey): the answer is a chat completion.
+        Row::certain("prompts/*/completions", Operation::Chat),
+        Row::certain("v1/chat", Operation::Chat).at("api.writer.com"),
     ],
     request: |body| json::at(body, &["messages"]).is_some() || json::at(body, &["model"]).is_some(),
     response: |event, body| shape::response(event, body).map(|api| api == Api::OpenAiChat),
@@ -34,108 +35,77 @@ pub(crate) static SPEC: Spec = Spec {
     )
 };
 
-/// Most choices followed; the API allows 128.
-const MAX_CHOICES: usize = 128;
-
 /// Folds one exchange of the chat completions API.
 pub(crate) struct OpenAiChat {
-    options: CodecOptions,
-    choices: BTreeMap<u64, Choice>,
-    budget: Budget,
+    answers: Answers,
 }
 
 impl OpenAiChat {
     /// A fold for one exchange.
     pub(crate) fn new(options: CodecOptions) -> Self {
-        Self { options, choices: BTreeMap::new(), budget: Budget::new(options.max_content) }
+        Self { answers: Answers::new(options) }
     }
 
     /// What whole answers and chunks say alike.
-    fn common(&mut self, body: &Value, call: &mut Call) {
+    pub(super) fn common(&mut self, body: &Value, call: &mut Call) {
         let response = &mut call.response;
         // Azure's first chunk has an empty model; the first real value stays, as aliases do not change under way.
         fill(&mut response.id, json::str_at(body, &["id"]));
         fill(&mut response.model, json::str_at(body, &["model"]));
         set(&mut response.system_fingerprint, json::str_at(body, &["system_fingerprint"]));
         set(&mut response.service_tier, json::str_at(body, &["service_tier"]));
-        let dialect = if call.provider == "x_ai" { Dialect::ReasoningApart } else { Dialect::Standard };
+        let counting = dialect::of(&call.provider).counting;
         // The last one wins: it is cumulative wherever it comes more than once.
-        if let Some(usage) = usage::find(body).and_then(|usage| usage::openai(usage, dialect)) {
+        if let Some(usage) = usage::find(body).and_then(|usage| usage::openai(usage, counting)) {
             call.usage = usage;
         }
     }
 
-    fn choice(&mut self, choice: &Value, position: usize) -> Option<&mut Choice> {
-        let index = json::u64_at(choice, &["index"]).unwrap_or(position as u64);
-        if self.choices.len() >= MAX_CHOICES && !self.choices.contains_key(&index) {
-            return None;
+    /// The answers so far.
+    pub(super) fn answers(&mut self) -> &mut Answers {
+        &mut self.answers
+    }
+
+    /// One choice. Perplexity sends the cumulative message beside the delta; only servers without deltas are read by message.
+    fn choice(&mut self, item: &Value, position: usize, first: &str, second: &str) {
+        let index = json::u64_at(item, &["index"]).unwrap_or(position as u64);
+        let Some(mut slot) = self.answers.slot(index) else { return };
+        slot.finish_reason(item);
+        match json::at(item, &[first]).or_else(|| json::at(item, &[second])) {
+            Some(message) => slot.message(message),
+            // A choice without a message: `text` stands in its place.
+            None => slot.text(json::str_at(item, &["text"])),
         }
-        Some(self.choices.entry(index).or_default())
     }
 }
 
 impl Codec for OpenAiChat {
     fn request(&mut self, body: &Value, call: &mut Call) {
-        request::fold(body, self.options.content, call);
+        request::fold(body, self.answers.content(), call);
     }
 
     fn response(&mut self, body: &Value, call: &mut Call) {
         self.common(body, call);
-        let status = call.http.status.filter(|status| *status >= 400);
-        if status.is_some() {
-            call.error = Some(error::from_body(body, status));
-        } else if let Some(failure) = error::in_item("", body) {
-            call.error = Some(failure);
-        }
-        let content = self.options.content;
+        error::note("", body, call);
         for (position, item) in json::array_at(body, &["choices"]).iter().enumerate() {
-            let mut budget = std::mem::replace(&mut self.budget, Budget::new(0));
-            if let Some(choice) = self.choice(item, position) {
-                choice.finish_reason(item);
-                match json::at(item, &["message"]).or_else(|| json::at(item, &["delta"])) {
-                    Some(message) => choice.fold(message, content, &mut budget),
-                    None => choice.bare_text(item, content, &mut budget),
-                }
-            }
-            self.budget = budget;
+            self.choice(item, position, "message", "delta");
         }
     }
 
     fn event(&mut self, event: &str, data: &Value, call: &mut Call) {
         self.common(data, call);
-        if let Some(failure) = error::in_item(event, data) {
-            call.error = Some(failure);
-        }
-        let content = self.options.content;
+        error::note_item(event, data, call);
         for (position, item) in json::array_at(data, &["choices"]).iter().enumerate() {
-            let mut budget = std::mem::replace(&mut self.budget, Budget::new(0));
-            if let Some(choice) = self.choice(item, position) {
-                choice.finish_reason(item);
-                // Perplexity sends the cumulative message beside the delta; only servers without deltas are read by message.
-                match json::at(item, &["delta"]) {
-                    Some(delta) => choice.fold(delta, content, &mut budget),
-                    None => match json::at(item, &["message"]) {
-                        Some(message) => choice.fold(message, content, &mut budget),
-                        None => choice.bare_text(item, content, &mut budget),
-                    },
-                }
-            }
-            self.budget = budget;
+            self.choice(item, position, "delta", "message");
         }
     }
 
     fn finish(&mut self, call: &mut Call) {
-        let broken = call.error.is_some() || call.completeness.truncated;
-        for choice in std::mem::take(&mut self.choices).into_values() {
-            choice.store(broken, self.options.content, call);
-        }
-        if self.budget.exceeded() {
-            call.completeness.body_capped = true;
-        }
+        self.answers.finish(call);
     }
 
     fn held_bytes(&self) -> usize {
-        self.budget.held() + self.choices.len() * size_of::<Choice>()
+        self.answers.held_bytes()
     }
 }
 

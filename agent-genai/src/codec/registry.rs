@@ -1,5 +1,6 @@
 //! Every wire API that is decoded.
 
+use super::completions;
 use super::spec::Spec;
 use super::{anthropic, openai_chat, openai_embeddings, responses};
 use super::{anthropic_complete, batches};
@@ -10,6 +11,7 @@ use crate::call::Api;
 pub(crate) static SPECS: &[&Spec] = &[
     // OpenAI and compatible.
     &openai_chat::SPEC,
+    &completions::SPEC,
     &responses::SPEC,
     &openai_embeddings::SPEC,
     &images::SPEC,

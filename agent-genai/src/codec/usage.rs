@@ -3,19 +3,17 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::dialect::USAGE_PLACES;
 use super::json::{as_decimal, at, u64_at};
 use crate::call::Usage;
 
-/// The usage object of a chat completion or of one of its chunks, wherever the server puts it: `usage`, `x_groq.usage`
-/// (Groq), `choices[i].usage` (Moonshot).
+/// The usage object of a chat completion or of one of its chunks, wherever the server puts it.
 pub(crate) fn find(body: &Value) -> Option<&Value> {
     let filled = |value: &&Value| value.as_object().is_some_and(|fields| !fields.is_empty());
-    at(body, &["usage"]).filter(filled).or_else(|| at(body, &["x_groq", "usage"]).filter(filled)).or_else(
-        || {
-            let choices = at(body, &["choices"])?.as_array()?;
-            choices.iter().find_map(|choice| at(choice, &["usage"]).filter(filled))
-        },
-    )
+    USAGE_PLACES.iter().find_map(|place| at(body, place).filter(filled)).or_else(|| {
+        let choices = at(body, &["choices"])?.as_array()?;
+        choices.iter().find_map(|choice| at(choice, &["usage"]).filter(filled))
+    })
 }
 
 /// Which fact of an API changes the arithmetic.

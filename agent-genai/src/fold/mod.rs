@@ -259,6 +259,9 @@ impl Fold {
             return Vec::new();
         }
         self.conclude(end);
+        if self.stand.codec.as_ref().is_some_and(|codec| !codec.is_call()) {
+            return Vec::new();
+        }
         self.call.part = self.ready.made();
         redact::redact_call(&mut self.call);
         vec![self.call]

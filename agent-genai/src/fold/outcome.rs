@@ -19,6 +19,7 @@ impl Fold {
         let call = &mut self.call;
         if let Some(codec) = self.stand.codec.as_mut() {
             codec.finish(call);
+            self.response.done |= codec.has_ended();
         }
         let ends_well = !call.response.finish_reasons.is_empty()
             && call.response.finish_reasons.iter().all(|reason| reason != "error");

@@ -160,7 +160,10 @@ impl Fold {
                 } else if unseen {
                     self.read_request(&body);
                 } else {
-                    self.stand.reject();
+                    // The path is that of one API and the body may be another's (Writer and gateways have chat completions where
+                    // Cohere has its own).
+                    self.stand.reopen();
+                    self.judge_request(Some(body), unseen, bytes);
                 }
             }
             (Standing::Open(_), Some(body)) => match recognise::request(&body, self.anthropic) {

@@ -73,6 +73,12 @@ impl Stand {
         self.waiting_bytes = 0;
     }
 
+    /// The path has not told the truth: the bodies decide.
+    pub(super) fn reopen(&mut self) {
+        self.reject();
+        self.standing = Standing::Open(None);
+    }
+
     pub(super) fn rejected(&self) -> bool {
         self.standing == Standing::Rejected
     }

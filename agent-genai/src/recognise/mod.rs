@@ -254,7 +254,6 @@ mod tests {
             "/v1/messages/count_tokens",
             "/v1/messages/batches",
             "/v1/responses/input_tokens",
-            "/v1/completions",
             "/v2/chat",
             "/api/chat",
             "/api/generate",
@@ -305,9 +304,10 @@ mod tests {
             request(&json!({"model": "m", "input": "x", "stream": true}), false).and_then(Candidate::likely),
             Some(Api::OpenAiResponses)
         );
+        assert_eq!(request(&json!({"prompt": "x", "model": "m"}), false), Some(Candidate::Sniffed));
         for none in [
+            json!({"prompt": "x"}),
             json!({"jsonrpc": "2.0", "model": "m", "messages": [{"role": "user"}]}),
-            json!({"prompt": "x", "model": "m"}),
             json!([]),
             json!({"model": "m", "input": {"prompt": "x"}}),
             json!({"query": "x"}),

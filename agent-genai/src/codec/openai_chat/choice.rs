@@ -6,11 +6,12 @@ use super::parts;
 use super::tools::Tools;
 use crate::call::{Call, Message, Part};
 use crate::codec::content::Budget;
+use crate::codec::dialect::REASONING_MEMBERS;
 use crate::codec::{json, media};
 
 /// What is known of one choice.
 #[derive(Debug, Default)]
-pub(super) struct Choice {
+pub(crate) struct Choice {
     finish: Option<String>,
     role: Option<String>,
     reasoning: String,
@@ -23,8 +24,39 @@ pub(super) struct Choice {
 }
 
 impl Choice {
+    /// The reason, unless one is known.
+    pub(crate) fn reason(&mut self, reason: Option<String>) {
+        if self.finish.is_none() {
+            self.finish = reason;
+        }
+    }
+
+    /// Whether a reason is known.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// A piece of text.
+    pub(crate) fn text(&mut self, piece: &str, content: bool, budget: &mut Budget) {
+        if content {
+            append(&mut self.text, Some(piece), budget);
+        }
+    }
+
+    /// A piece of reasoning.
+    pub(crate) fn reasoning(&mut self, piece: &str, content: bool, budget: &mut Budget) {
+        if content {
+            append(&mut self.reasoning, Some(piece), budget);
+        }
+    }
+
+    /// One tool call in the form of a chat completion, whole or a fragment.
+    pub(crate) fn tool(&mut self, call: &Value, content: bool, budget: &mut Budget) {
+        self.tools.fragment(call, content, budget);
+    }
+
     /// The first reason that is not null.
-    pub(super) fn finish_reason(&mut self, choice: &Value) {
+    pub(crate) fn finish_reason(&mut self, choice: &Value) {
         if self.finish.is_none() {
             // Some servers behind Bedrock and vLLM call it stop_reason; vLLM's may be a token number as well.
             self.finish = json::string_at(choice, &["finish_reason"]).or_else(|| {
@@ -35,7 +67,7 @@ impl Choice {
     }
 
     /// Takes a message or a delta.
-    pub(super) fn fold(&mut self, message: &Value, content: bool, budget: &mut Budget) {
+    pub(crate) fn fold(&mut self, message: &Value, content: bool, budget: &mut Budget) {
         for call in json::array_at(message, &["tool_calls"]) {
             self.tools.fragment(call, content, budget);
         }
@@ -65,13 +97,6 @@ impl Choice {
         }
     }
 
-    /// A choice without a message: `text` stands in its place.
-    pub(super) fn bare_text(&mut self, choice: &Value, content: bool, budget: &mut Budget) {
-        if content {
-            append(&mut self.text, json::str_at(choice, &["text"]), budget);
-        }
-    }
-
     /// Text, or Mistral's array of typed pieces.
     fn content(&mut self, content: &Value, budget: &mut Budget) {
         match content {
@@ -91,7 +116,7 @@ impl Choice {
     }
 
     /// Puts the choice into the call. `broken`: the answer failed or was cut, so that a missing reason is an error.
-    pub(super) fn store(self, broken: bool, content: bool, call: &mut Call) {
+    pub(crate) fn store(self, broken: bool, content: bool, call: &mut Call) {
         let finish = self.finish.or_else(|| broken.then(|| "error".to_owned()));
         call.response.finish_reasons.extend(finish.clone());
         let (calls, tool_parts) = self.tools.finish();
@@ -127,8 +152,7 @@ fn append(field: &mut String, piece: Option<&str>, budget: &mut Budget) {
 
 /// Reasoning text under the first of its names that is there: servers that send it twice send the same.
 pub(super) fn reasoning(message: &Value) -> Option<String> {
-    let plain =
-        json::string_at(message, &["reasoning_content"]).or_else(|| json::string_at(message, &["reasoning"]));
+    let plain = REASONING_MEMBERS.iter().find_map(|member| json::string_at(message, &[member]));
     plain.or_else(|| {
         let detail = |detail: &Value| {
             json::string_at(detail, &["text"]).or_else(|| json::string_at(detail, &["summary"]))

@@ -7,7 +7,7 @@ use crate::call::{Call, ToolDefinition};
 use crate::codec::json;
 
 /// Reads the request body into the call.
-pub(super) fn fold(body: &Value, content: bool, call: &mut Call) {
+pub(crate) fn fold(body: &Value, content: bool, call: &mut Call) {
     let request = &mut call.request;
     request.model = json::string_at(body, &["model"]);
     request.stream = json::bool_at(body, &["stream"]).unwrap_or(false);

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::call::{Part, ToolCall};
 use crate::codec::content::Budget;
+use crate::codec::dialect::NO_IDS;
 use crate::codec::json;
 
 /// The calls of one choice.
@@ -34,8 +35,7 @@ impl Tools {
     /// that out, by `id`; without either, to the last call.
     pub(super) fn fragment(&mut self, fragment: &Value, content: bool, budget: &mut Budget) {
         let index = json::u64_at(fragment, &["index"]);
-        // Mistral writes the word.
-        let id = json::str_at(fragment, &["id"]).filter(|id| *id != "null");
+        let id = json::str_at(fragment, &["id"]).filter(|id| !NO_IDS.contains(id));
         let body =
             json::at(fragment, &["function"]).or_else(|| json::at(fragment, &["custom"])).unwrap_or(fragment);
         let name = json::str_at(body, &["name"]).unwrap_or_default();
