@@ -1,6 +1,7 @@
 //! Every wire API that is decoded.
 
 use super::completions;
+use super::sockets;
 use super::spec::Spec;
 use super::{anthropic, openai_chat, openai_embeddings, responses};
 use super::{anthropic_complete, batches};
@@ -19,6 +20,9 @@ pub(crate) static SPECS: &[&Spec] = &[
     &moderations::SPEC,
     &decisions::SPEC,
     &assistants::SPEC,
+    // Over a WebSocket.
+    &sockets::realtime::SPEC,
+    &sockets::responses::SPEC,
     // Anthropic.
     &anthropic::SPEC,
     &anthropic_complete::SPEC,

@@ -10,7 +10,7 @@ use crate::codec::SessionMessage;
 use crate::{recognise, redact, skim};
 
 /// Messages of unknown shape after which a session is none of ours.
-const MAX_UNKNOWN_MESSAGES: u64 = 32;
+const MAX_UNKNOWN_MESSAGES: u64 = 16;
 /// Calls that wait to be taken; the caller takes them after each step, so this bounds one step.
 const MAX_READY: usize = 4096;
 
@@ -82,10 +82,13 @@ impl Fold {
     /// One WebSocket message.
     pub(super) fn frame(&mut self, from_client: bool, message: WsMessage<'_>, at: Nanos) {
         self.call.timing.end = self.call.timing.end.max(at);
-        if !matches!(message.kind, WsKind::Text | WsKind::Binary) || self.stand.session.is_none() {
+        if !matches!(message.kind, WsKind::Text | WsKind::Binary) || self.stand.rejected() {
             return;
         }
         let bytes = message.data.len() as u64;
+        if self.stand.is_open() && !self.opens_session(message) {
+            return;
+        }
         // Binary frames hold JSON at some providers (Gemini) and sound at others.
         match self.parse_item(message.data, message.truncated) {
             Some(value) => self.session_message(from_client, "", &value, bytes, at),
@@ -95,6 +98,19 @@ impl Fold {
                 }
             }
         }
+    }
+
+    /// Whether the messages of a session on an unknown path have shown by now whose it is.
+    fn opens_session(&mut self, message: WsMessage<'_>) -> bool {
+        self.ready.messages += 1;
+        let shown =
+            self.parse_item(message.data, message.truncated).and_then(|value| recognise::session(&value));
+        match shown {
+            Some(api) => self.settle(api),
+            None if self.ready.messages > MAX_UNKNOWN_MESSAGES => self.stand.reject(),
+            None => {}
+        }
+        shown.is_some()
     }
 
     /// One element of a request body that is an array: a batch of JSON-RPC.

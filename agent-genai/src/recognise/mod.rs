@@ -131,6 +131,9 @@ pub(crate) fn head(head: &RequestHead) -> Head {
     if let Some(found) = found {
         return Head::Api(route(found, head, &segments));
     }
+    if method == "WS" {
+        return Head::Unknown;
+    }
     let path = format!("/{}", whole.join("/"));
     // A path in the unknown part of a compressed head is no path.
     let unseen = head.target.is_empty();

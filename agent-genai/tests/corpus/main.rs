@@ -11,6 +11,7 @@ mod known;
 mod load;
 #[path = "../sink/mod.rs"]
 mod sink;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -56,16 +56,12 @@ pub(super) fn decode(args: &DecodeArgs) -> anyhow::Result<Exit> {
     let mut printer = common::Printer::new(format, &args.output, TimeZone::UTC);
     let mut sink = Sink { printer: &mut printer };
     let mut errors = 0;
-    let mut websockets = 0;
     for path in &args.files {
         let name = path.display().to_string();
         let outcome =
             open(path).and_then(|input| decode::decode(&name, input, &replayer, &replay, &mut sink));
         match outcome {
-            Ok(outcome) => {
-                errors += outcome.errors;
-                websockets += outcome.websockets;
-            }
+            Ok(outcome) => errors += outcome.errors,
             Err(error) => {
                 errors += 1;
                 diagnose(&format!("{name}: {error}"));
@@ -76,11 +72,6 @@ pub(super) fn decode(args: &DecodeArgs) -> anyhow::Result<Exit> {
         }
     }
     printer.flush()?;
-    if websockets > 0 {
-        diagnose(&format!(
-            "wirespan: {websockets} WebSocket transcripts were left out: they are not decoded yet"
-        ));
-    }
     if format != Format::Jsonl {
         diagnose(&printer.summary().line(&Drops::default()));
     }

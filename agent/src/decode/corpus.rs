@@ -15,8 +15,15 @@ pub(super) enum Line {
     Exchange(Box<Recorded>),
     /// The bytes of one connection.
     Wire(Wire),
-    /// The messages of a WebSocket session, which is not decoded yet.
-    WebSocket,
+    /// The messages of a WebSocket session.
+    WebSocket(Transcript),
+}
+
+/// The messages of one WebSocket session in order: sent by the client or not, and the text.
+pub(super) struct Transcript {
+    pub(super) id: String,
+    pub(super) url: Option<String>,
+    pub(super) messages: Vec<(bool, Vec<u8>)>,
 }
 
 /// Both directions of a connection and the order in which their pieces were seen.
@@ -109,7 +116,7 @@ pub(super) fn parse(line: &[u8], number: u64) -> Result<Line, String> {
     } else if has("c2s") || has("s2c") {
         wire(value).map(Line::Wire)
     } else if has("frames") {
-        Ok(Line::WebSocket)
+        transcript(&value, number).map(Line::WebSocket)
     } else {
         Err("neither an exchange (`request`, `response`) nor a raw connection (`conn`, `c2s`, `s2c`)"
             .to_owned())
@@ -151,6 +158,23 @@ fn exchange(value: Value, number: u64) -> Result<Recorded, String> {
         response,
         times: None,
     })
+}
+
+fn transcript(value: &Value, number: u64) -> Result<Transcript, String> {
+    let word = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let frames = value.get("frames").and_then(Value::as_array).ok_or("`frames` is no array")?;
+    let messages = frames.iter().filter(|frame| frame.get("kind").is_none_or(|kind| kind == "message"));
+    let messages = messages.map(|frame| {
+        let sent = frame.get("direction").is_some_and(|direction| direction == "sent");
+        let data = match frame.get("data") {
+            Some(Value::String(text)) => text.clone().into_bytes(),
+            Some(data) => data.to_string().into_bytes(),
+            None => Vec::new(),
+        };
+        (sent, data)
+    });
+    let id = word("id").or_else(|| word("source")).unwrap_or_else(|| number.to_string());
+    Ok(Transcript { id, url: word("url"), messages: messages.collect() })
 }
 
 fn wire(value: Value) -> Result<Wire, String> {

@@ -38,8 +38,6 @@ pub struct Outcome {
     pub others: u64,
     /// Lines, entries or frames that could not be read.
     pub errors: u64,
-    /// WebSocket transcripts, which are not decoded yet.
-    pub websockets: u64,
 }
 
 /// Takes what decoding yields.
@@ -103,10 +101,7 @@ fn lines(
         let records = match corpus::parse(text, number) {
             Ok(corpus::Line::Exchange(recorded)) => replayer.exchange(&recorded),
             Ok(corpus::Line::Wire(wire)) => replayer.connection(&wire.id, wire.pieces()),
-            Ok(corpus::Line::WebSocket) => {
-                outcome.websockets += 1;
-                continue;
-            }
+            Ok(corpus::Line::WebSocket(transcript)) => replayer.transcript(&transcript),
             Err(problem) => {
                 outcome.errors += 1;
                 receiver.problem(&format!("{name}:{number}: {problem}"));

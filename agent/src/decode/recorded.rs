@@ -7,11 +7,12 @@ use agent_genai::{
     build_record, record::Attributes,
 };
 use agent_wire::{
-    Body, Connection, Direction, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, Nanos, RequestHead,
-    ResponseHead, Role, Sink, replay,
+    Body, Connection, Direction, ExchangeEnd, ExchangeId, Headers, Interest, Limits, MessageEnd, Nanos,
+    RequestHead, ResponseHead, Role, Sink, Version, WsKind, WsMessage, replay,
 };
 use jiff::Timestamp;
 
+use super::corpus::Transcript;
 use crate::engine::exchanges::{Exchanges, FoldSink};
 
 /// What a recording says about times, in Unix nanoseconds.
@@ -127,6 +128,43 @@ impl Replayer {
                 self.record(&format!("{id}#{}", number.0), call, false, date)
             })
             .collect()
+    }
+
+    /// The Records of one WebSocket session.
+    pub(super) fn transcript(&self, transcript: &Transcript) -> Vec<Record> {
+        let mut exchanges = Exchanges::default();
+        let mut ended = Vec::new();
+        let url = transcript.url.as_deref();
+        let mut sink = FoldSink {
+            exchanges: &mut exchanges,
+            decoder: &self.decoder,
+            role: Some(Role::Client),
+            direction: Direction::Egress,
+            tls: url.is_none_or(is_tls),
+            ended: &mut ended,
+        };
+        let id = ExchangeId(0);
+        let head = RequestHead {
+            method: "GET".to_owned(),
+            target: url.unwrap_or("/").to_owned(),
+            version: Version::Http11,
+            headers: [("upgrade", "websocket"), ("connection", "Upgrade")].into_iter().collect(),
+        };
+        let answer = ResponseHead { status: 101, version: Version::Http11, headers: Headers::new() };
+        sink.request_head(id, head, 0);
+        sink.response_head(id, answer, 0);
+        for (sent, data) in &transcript.messages {
+            let body = Body::Frame(WsMessage { kind: WsKind::Text, data, truncated: false });
+            if *sent {
+                sink.request_body(id, body, 0);
+            } else {
+                sink.response_body(id, body, 0);
+            }
+        }
+        sink.request_end(id, MessageEnd::default());
+        sink.response_end(id, MessageEnd::default());
+        sink.exchange_end(id, ExchangeEnd { upgraded: true, ..ExchangeEnd::default() });
+        ended.into_iter().map(|(_, call)| self.record(&transcript.id, call, false, None)).collect()
     }
 
     fn record(&self, id: &str, mut call: Call, timed: bool, date: Option<Nanos>) -> Record {

@@ -230,5 +230,25 @@ fn nothing_is_no_error_and_noise_is_one_a_line() {
     let (_, outcome) = run(&b"\x00\xff\n[1,2]\n\"log\"\n"[..], false);
     assert_eq!(outcome.errors, 3);
     let (_, outcome) = run(&b"{\"frames\": []}\n"[..], false);
-    assert_eq!((outcome.websockets, outcome.errors), (1, 0));
+    assert_eq!((outcome.others, outcome.errors), (1, 0));
+}
+
+#[test]
+fn a_transcript_of_a_websocket_session() {
+    let frames = serde_json::json!({"source": "s", "frames": [
+        {"kind": "message", "direction": "received", "data": {"type": "session.created", "session": {"id": "sess_1", "model": "gpt-realtime"}}},
+        {"kind": "message", "direction": "sent", "data": {"type": "response.create"}},
+        {"kind": "message", "direction": "received", "data": {"type": "response.created", "response": {"id": "resp_1"}}},
+        {"kind": "message", "direction": "received", "data": {"type": "response.done", "response": {"id": "resp_1", "status": "completed", "output": [],
+            "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}}}},
+        {"kind": "message", "direction": "sent", "data": {"type": "response.create"}},
+        {"kind": "message", "direction": "received", "data": {"type": "response.created", "response": {"id": "resp_2"}}},
+    ]});
+    let (got, outcome) = run(format!("{frames}\n").as_bytes(), false);
+    assert_eq!((got.records.len(), outcome.errors), (2, 0));
+    let [first, second] = got.records.as_slice() else { panic!("two records") };
+    assert_eq!(first.name, "chat gpt-realtime");
+    assert_eq!(first.attributes["gen_ai.usage.input_tokens"], 3);
+    assert!(second.capture.truncated);
+    assert_ne!(first.span_id, second.span_id);
 }
