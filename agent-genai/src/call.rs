@@ -162,6 +162,12 @@ pub struct Response {
     pub status: Option<String>,
     /// Service tier served.
     pub service_tier: Option<String>,
+    /// Speed served, where that is apart from the service tier (Anthropic: `standard`, `fast`).
+    pub speed: Option<String>,
+    /// Where the model ran, as far as the price depends on it (Anthropic's `inference_geo`: `us`, `global`).
+    pub region: Option<String>,
+    /// How much was searched for the answer, where the price depends on it (Perplexity: `low`, `medium`, `high`).
+    pub search_context: Option<String>,
     /// OpenAI system fingerprint.
     pub system_fingerprint: Option<String>,
     /// Tools that the model asked the client to call, and hosted tools that the provider ran.

@@ -162,8 +162,9 @@ pub struct CostLine {
     /// `input`, `cache_read`, `cache_write`, `output`, `audio_input`, `requests` …
     pub item: String,
     /// How many.
-    pub quantity: u64,
-    /// `token`, `request` or `search`.
+    #[serde(with = "quantity_number")]
+    pub quantity: Decimal,
+    /// `token`, `request`, `search`, `image`, `second` …
     pub unit: String,
     /// US dollars for a million units.
     #[serde(with = "decimal_number")]
@@ -211,6 +212,25 @@ pub struct Capture {
 }
 
 /// Decimals as JSON numbers: exact in the arithmetic, readable in the output.
+mod quantity_number {
+    use rust_decimal::{Decimal, prelude::ToPrimitive};
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_json::Number;
+
+    pub(super) fn serialize<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+        match value.to_u64().filter(|_| value.is_integer()) {
+            Some(whole) => serializer.serialize_u64(whole),
+            None => serializer.serialize_f64(value.to_f64().unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+        let text = Number::deserialize(deserializer)?.to_string();
+        let number = text.parse().or_else(|_| Decimal::from_scientific(&text));
+        number.map_err(serde::de::Error::custom)
+    }
+}
+
 mod decimal_number {
     use rust_decimal::{Decimal, prelude::ToPrimitive};
     use serde::{Deserialize, Deserializer, Serializer};

@@ -41,7 +41,8 @@ fn usd(text: &str) -> Option<Decimal> {
 }
 
 fn items(cost: &Cost) -> Vec<(&str, u64, Option<Decimal>)> {
-    cost.lines.iter().map(|line| (line.item.as_str(), line.quantity, line.usd)).collect()
+    let whole = |quantity: Decimal| u64::try_from(quantity).unwrap();
+    cost.lines.iter().map(|line| (line.item.as_str(), whole(line.quantity), line.usd)).collect()
 }
 
 #[test]

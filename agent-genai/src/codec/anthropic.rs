@@ -59,6 +59,8 @@ impl Anthropic {
         if let Some(usage) = json::at(holder, &["usage"]) {
             self.counts.update(usage);
             set(&mut call.response.service_tier, json::string_at(usage, &["service_tier"]));
+            set(&mut call.response.speed, json::string_at(usage, &["speed"]));
+            set(&mut call.response.region, json::string_at(usage, &["inference_geo"]));
             // A fallback in mid-stream comes after the model was named; the pass that served the answer names its own.
             let served = json::array_at(usage, &["iterations"])
                 .iter()

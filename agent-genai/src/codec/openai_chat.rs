@@ -54,6 +54,7 @@ impl OpenAiChat {
         fill(&mut response.model, json::str_at(body, &["model"]));
         set(&mut response.system_fingerprint, json::str_at(body, &["system_fingerprint"]));
         set(&mut response.service_tier, json::str_at(body, &["service_tier"]));
+        set(&mut response.search_context, json::str_at(body, &["usage", "search_context_size"]));
         let counting = dialect::of(&call.provider).counting;
         // The last one wins: it is cumulative wherever it comes more than once.
         if let Some(usage) = usage::find(body).and_then(|usage| usage::openai(usage, counting)) {

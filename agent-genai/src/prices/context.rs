@@ -6,7 +6,16 @@ use super::lookup::Place;
 use super::names;
 
 /// Tiers that are the ordinary way to be served; anything else has a price of its own.
-const STANDARD: &[&str] = &["", "auto", "default", "standard", "standard_only", "on_demand", "on-demand"];
+const STANDARD: &[&str] = &[
+    "",
+    "auto",
+    "default",
+    "standard",
+    "standard_only",
+    "on_demand",
+    "unspecified",
+    "traffic_type_unspecified",
+];
 
 /// What of a call's circumstances prices may depend on. The keys are those of a variant's `when`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,8 +36,12 @@ impl Context {
     ) -> Self {
         let tier = special_tier(request, response);
         let mut found = Self::of_tier(tier);
-        for region in regions(provider, place.host, models) {
+        let said = response.region.clone();
+        for region in regions(provider, place.host, models).into_iter().chain(said) {
             found.add("region", &region);
+        }
+        if let Some(size) = &response.search_context {
+            found.add("search_context", size);
         }
         found
     }
@@ -58,15 +71,21 @@ impl Context {
     }
 }
 
-/// What the response says, else what the request asked for; a speed that was asked for counts as a tier of that name.
+/// What the response says, else what the request asked for; a speed counts as a tier of that name.
 fn special_tier(request: &Request, response: &Response) -> Option<String> {
-    let said = |tier: &Option<String>| {
-        let tier = tier.as_ref().map(|tier| tier.trim().to_lowercase());
-        tier.filter(|tier| !tier.is_empty() && tier.as_str() != "auto")
-    };
+    let said =
+        |tier: &Option<String>| tier.as_deref().map(plain).filter(|tier| !tier.is_empty() && tier != "auto");
     let special = |tier: &String| !STANDARD.contains(&tier.as_str());
     let served = said(&response.service_tier).or_else(|| said(&request.service_tier));
-    served.filter(special).or_else(|| said(&request.speed).filter(special))
+    let speed = said(&response.speed).or_else(|| said(&request.speed));
+    served.filter(special).or_else(|| speed.filter(special))
+}
+
+/// The provider's word in the table's: `ON_DEMAND_PRIORITY` and `SERVICE_TIER_PRIORITY` (Google) are `priority`.
+fn plain(tier: &str) -> String {
+    let tier = tier.trim().to_lowercase().replace('-', "_");
+    let bare = tier.strip_prefix("on_demand_").or_else(|| tier.strip_prefix("service_tier_"));
+    bare.map_or_else(|| tier.clone(), str::to_owned)
 }
 
 /// Where the call was served, in the words of that provider's prices: the region of the host or of the model's name.
@@ -76,7 +95,7 @@ fn regions(provider: &str, host: Option<&str>, models: &[&str]) -> Vec<String> {
         // `us.anthropic.…` is served across regions; else the host names the region.
         "aws" => match models
             .iter()
-            .find_map(|model| names::profile(&model.to_lowercase()).map(|(region, _)| region))
+            .find_map(|model| names::profile(&names::decoded(model).to_lowercase()).map(|(region, _)| region))
         {
             Some(region) => vec![region.to_owned()],
             None => host
@@ -120,6 +139,15 @@ mod tests {
         assert_eq!(tier(None, None, Some("Priority")).as_deref(), Some("priority"));
         assert_eq!(tier(None, Some("fast"), Some("standard")).as_deref(), Some("fast"));
         assert_eq!(tier(None, Some("standard"), None), None);
+        assert_eq!(tier(None, None, Some("ON_DEMAND")), None);
+        assert_eq!(tier(None, None, Some("ON_DEMAND_PRIORITY")).as_deref(), Some("priority"));
+        assert_eq!(
+            tier(None, None, Some("PROVISIONED_THROUGHPUT")).as_deref(),
+            Some("provisioned_throughput")
+        );
+        let request = Request { speed: Some("fast".to_owned()), ..Request::default() };
+        let response = Response { speed: Some("standard".to_owned()), ..Response::default() };
+        assert_eq!(special_tier(&request, &response), None);
     }
 
     #[test]

@@ -4,10 +4,39 @@ use rust_decimal::Decimal;
 
 use super::entry::PriceSet;
 use super::item::{Item, Per};
-use crate::call::{Operation, Usage};
+use crate::call::{Api, Call, OperationKind, Usage, UsageUnits};
 use crate::record::CostLine;
 
 const MILLION: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
+
+/// Everything that a call consumed, with its price where it has one.
+fn quantities(call: &Call, prices: Option<&PriceSet>) -> Vec<(Item, Decimal)> {
+    let usage = &call.usage;
+    let mut found: Vec<(Item, Decimal)> =
+        parts(usage, prices).into_iter().map(|(item, quantity)| (item, Decimal::from(quantity))).collect();
+    let priced = |item: Item| prices.is_some_and(|prices| prices.own(item).is_some());
+    if call.api == Api::Gemini && priced(Item::GroundedRequests) {
+        // What this API reports are the queries of one grounded request.
+        for (item, quantity) in found.iter_mut().filter(|(item, _)| *item == Item::WebSearches) {
+            (*item, *quantity) = (Item::GroundedRequests, Decimal::ONE);
+        }
+    }
+    let by_tokens = usage.is_reported() && (priced(Item::Input) || priced(Item::Output));
+    for UsageUnits { unit, quantity } in &usage.units {
+        let item = Item::of(*unit);
+        // A model that is billed by tokens may count its images, seconds or pages as well: no bill of their own.
+        if !priced(item) && by_tokens {
+            continue;
+        }
+        match found.iter_mut().find(|(have, _)| *have == item) {
+            // One request is assumed where none is counted.
+            Some((Item::Requests, have)) => *have = *quantity,
+            Some((_, have)) => *have = have.checked_add(*quantity).unwrap_or(Decimal::MAX),
+            None => found.push((item, *quantity)),
+        }
+    }
+    found
+}
 
 /// Parts of the usage that do not overlap; the wholes are listed when reported, their subsets when not empty.
 ///
@@ -17,10 +46,14 @@ pub(super) fn parts(usage: &Usage, prices: Option<&PriceSet>) -> Vec<(Item, u64)
     let mut parts = Vec::new();
     input_parts(usage, &mut parts);
     output_parts(usage, prices, &mut parts);
+    let priced = |item: Item| prices.is_some_and(|prices| prices.own(item).is_some());
     if let Some(searches) = usage.web_searches.filter(|n| *n > 0) {
-        parts.push((Item::WebSearches, searches));
+        // Where each request has a fee, it is for the search.
+        if priced(Item::WebSearches) || !priced(Item::Requests) {
+            parts.push((Item::WebSearches, searches));
+        }
     }
-    if prices.is_some_and(|prices| prices.own(Item::Requests).is_some()) {
+    if priced(Item::Requests) {
         parts.push((Item::Requests, 1));
     }
     parts
@@ -87,11 +120,8 @@ fn output_parts(usage: &Usage, prices: Option<&PriceSet>, parts: &mut Vec<(Item,
 }
 
 /// The lines, and their sum if every part that counts has a price.
-pub(super) fn lines(
-    usage: &Usage,
-    operation: Operation,
-    prices: Option<&PriceSet>,
-) -> (Vec<CostLine>, Option<Decimal>) {
+pub(super) fn lines(call: &Call, prices: Option<&PriceSet>) -> (Vec<CostLine>, Option<Decimal>) {
+    let usage = &call.usage;
     let input_tokens = usage.input.unwrap_or(0);
     let price = |item: Item| Some(prices?.resolve(item)?.at(input_tokens));
     let per_million = |item: Item, price: Decimal| match item.per() {
@@ -100,28 +130,34 @@ pub(super) fn lines(
     };
     let mut total = Some(Decimal::ZERO);
     let mut lines = Vec::new();
-    for (item, quantity) in parts(usage, prices) {
+    for (item, quantity) in quantities(call, prices) {
         let written = price(item);
         let usd_per_million = written.and_then(|price| per_million(item, price));
         let usd = written
-            .and_then(|price| price.checked_mul(Decimal::from(quantity)))
+            .and_then(|price| price.checked_mul(quantity))
             .and_then(|product| product.checked_div(item.per().units()));
         total = match (total, usd) {
             (Some(sum), Some(usd)) => sum.checked_add(usd),
             // Nothing of what has no price costs nothing.
-            (sum, None) if quantity == 0 && prices.is_some() => sum,
+            (sum, None) if quantity.is_zero() && prices.is_some() => sum,
             _ => None,
         };
         let (item, unit) = (item.name().to_owned(), item.unit().to_owned());
         lines.push(CostLine { item, quantity, unit, usd_per_million, usd });
     }
-    // A chat has both; what was not reported is not known to be nothing, unless it is free.
+    // An answer has both; what was not reported is not known to be nothing, unless it is free or not billed by tokens.
+    let by_tokens = prices.is_none_or(|prices| {
+        usage.is_reported() || [Item::Input, Item::Output].iter().any(|item| prices.own(*item).is_some())
+    });
     let reported = [(Item::Input, usage.input), (Item::Output, usage.output)];
-    if operation == Operation::Chat
+    if call.operation.kind() == OperationKind::Inference
+        && by_tokens
         && reported.iter().any(|(item, count)| count.is_none() && price(*item) != Some(Decimal::ZERO))
     {
         total = None;
     }
+    // Nothing counted is nothing known.
+    total = total.filter(|_| !lines.is_empty());
     (lines, total)
 }
 
@@ -129,7 +165,7 @@ pub(super) fn lines(
 pub(super) fn tier_line(tier: &str) -> CostLine {
     CostLine {
         item: format!("service_tier:{tier}"),
-        quantity: 1,
+        quantity: Decimal::ONE,
         unit: "request".to_owned(),
         usd_per_million: None,
         usd: None,

@@ -27,6 +27,8 @@ pub struct Explanation {
     pub variants: Vec<String>,
     /// What the model also bills, which a call does not count.
     pub also: Vec<String>,
+    /// Where the entry is from, in words, when it is not from the table's own source.
+    pub from: Option<String>,
 }
 
 /// One price.
@@ -65,6 +67,7 @@ pub(super) fn explain(
         prices: dated.map(|dated| prices(&dated.prices)).unwrap_or_default(),
         variants: model.variants.iter().map(|variant| context(&variant.context)).collect(),
         also: model.also.clone(),
+        from: model.source.clone(),
     }
 }
 

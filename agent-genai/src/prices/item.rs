@@ -2,6 +2,8 @@
 
 use rust_decimal::Decimal;
 
+use crate::call::Unit;
+
 /// One priced item. Items below a whole (`input`, `output`) are subsets of it: their tokens are taken out of the whole
 /// before pricing, so that nothing is paid for twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +23,8 @@ pub(super) enum Item {
     ImageOutput,
     Requests,
     WebSearches,
+    /// Requests in which the model searched, however often.
+    GroundedRequests,
     SearchUnits,
     ReadUnits,
     Images,
@@ -59,7 +63,7 @@ impl Per {
 
 impl Item {
     /// Every item, in the order of the table.
-    pub(super) const ALL: [Self; 23] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::Input,
         Self::CacheRead,
         Self::CacheWrite,
@@ -75,6 +79,7 @@ impl Item {
         Self::ImageOutput,
         Self::Requests,
         Self::WebSearches,
+        Self::GroundedRequests,
         Self::SearchUnits,
         Self::ReadUnits,
         Self::Images,
@@ -103,6 +108,7 @@ impl Item {
             Self::ImageOutput => "image_output",
             Self::Requests => "requests",
             Self::WebSearches => "web_searches",
+            Self::GroundedRequests => "grounded_requests",
             Self::SearchUnits => "search_units",
             Self::ReadUnits => "read_units",
             Self::Images => "images",
@@ -117,7 +123,7 @@ impl Item {
     /// The unit on the lines of a cost.
     pub(super) const fn unit(self) -> &'static str {
         match self {
-            Self::Requests => "request",
+            Self::Requests | Self::GroundedRequests => "request",
             Self::WebSearches => "search",
             Self::SearchUnits => "search unit",
             Self::ReadUnits => "read unit",
@@ -133,6 +139,7 @@ impl Item {
     pub(super) const fn price_unit(self) -> &'static str {
         match self {
             Self::Requests => "USD per thousand requests",
+            Self::GroundedRequests => "USD per thousand requests with a search",
             Self::WebSearches => "USD per thousand searches",
             Self::SearchUnits => "USD per thousand search units",
             Self::ReadUnits => "USD per million read units",
@@ -142,6 +149,21 @@ impl Item {
             Self::Characters => "USD per million characters",
             Self::Pages => "USD per thousand pages",
             _ => "USD per million tokens",
+        }
+    }
+
+    /// What is priced where a call counts in that unit.
+    pub(super) const fn of(unit: Unit) -> Self {
+        match unit {
+            Unit::SearchUnit => Self::SearchUnits,
+            Unit::ReadUnit => Self::ReadUnits,
+            Unit::Image => Self::Images,
+            Unit::ImageInput => Self::ImageInputs,
+            Unit::AudioSecond => Self::AudioHours,
+            Unit::VideoSecond => Self::VideoSeconds,
+            Unit::Character => Self::Characters,
+            Unit::Page => Self::Pages,
+            Unit::Request => Self::Requests,
         }
     }
 
@@ -168,7 +190,9 @@ impl Item {
     /// How its price is written.
     pub(super) const fn per(self) -> Per {
         match self {
-            Self::Requests | Self::WebSearches | Self::SearchUnits | Self::Pages => Per::Thousand,
+            Self::Requests | Self::WebSearches | Self::GroundedRequests | Self::SearchUnits | Self::Pages => {
+                Per::Thousand
+            }
             Self::Images | Self::ImageInputs | Self::VideoSeconds => Per::One,
             Self::AudioHours => Per::Hour,
             _ => Per::Million,

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::entry::Model;
+use super::entry::{Model, Variant};
 use super::names::{exact, loose};
 use super::pattern::Glob;
 use super::resolve::Layers;
@@ -102,12 +102,14 @@ pub(super) struct Found<'t> {
     pub(super) second: bool,
     /// What the fallback table says of the same model.
     pub(super) more: Option<&'t Model>,
+    /// What the provider that was called asks for any model.
+    pub(super) everywhere: &'t [Variant],
 }
 
 impl<'t> Found<'t> {
     /// The entries that make the prices.
     pub(super) const fn layers(&self) -> Layers<'t> {
-        Layers { model: self.model, more: self.more, lent: self.lent }
+        Layers { model: self.model, more: self.more, everywhere: self.everywhere, lent: self.lent }
     }
 }
 
@@ -216,7 +218,7 @@ impl Snapshot {
                 texts.into_iter().find_map(|text| in_list(&provider.more, &text))
             })
             .flatten();
-        Some(Found { provider: owner, model, lent, second, more })
+        Some(Found { provider: owner, model, lent, second, more, everywhere: &provider.variants })
     }
 }
 

@@ -115,7 +115,7 @@ impl PriceTable {
     pub fn cost_at(&self, call: &Call, unix_nanos: Nanos) -> Cost {
         let provider_usd = call.usage.provider_usd;
         let reported = if provider_usd.is_some() { CostSource::Provider } else { CostSource::None };
-        if !call.usage.is_reported() {
+        if !call.usage.is_reported() && call.usage.units.is_empty() {
             return Cost { usd: provider_usd, source: reported, provider_usd, lines: Vec::new() };
         }
         let at = self.moment(unix_nanos);
@@ -125,7 +125,7 @@ impl PriceTable {
         let context = Context::of(&call.request, &call.response, place, provider, &models);
         let prices = entry.as_ref().map(|entry| entry.prices(at, &context));
         let unpriced_tier = matches!(prices, Some(None));
-        let (mut lines, total) = cost::lines(&call.usage, call.operation, prices.flatten().as_ref());
+        let (mut lines, total) = cost::lines(call, prices.flatten().as_ref());
         if let Some(tier) = context.tier.filter(|_| unpriced_tier) {
             lines.push(cost::tier_line(&tier));
         }
@@ -224,7 +224,7 @@ impl Entry<'_> {
         match self {
             // The user's price is the user's word, in every tier that has no price of its own.
             Self::Override(entry, _) => {
-                let layers = Layers { model: &entry.model, more: None, lent: false };
+                let layers = Layers { model: &entry.model, more: None, everywhere: &[], lent: false };
                 Some(layers.prices(at, context).unwrap_or_else(|| entry.model.standard(at)))
             }
             Self::Table(found) => found.layers().prices(at, context),

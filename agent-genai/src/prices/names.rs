@@ -64,7 +64,7 @@ pub(super) fn profile(text: &str) -> Option<(&'static str, &str)> {
 }
 
 /// Percent-decoded, as far as it is UTF-8: model names in paths have `%3A` for a colon and `%2F` for a slash.
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     if !text.contains('%') {
         return text.to_owned();
     }

@@ -40,6 +40,7 @@ const ITEM_KEYS: &[&str] = &[
     "image_output",
     "requests",
     "web_searches",
+    "grounded_requests",
     "search_units",
     "read_units",
     "images",
@@ -195,7 +196,7 @@ fn dated(value: &Value, path: &str) -> Result<Vec<Dated>> {
     }
 }
 
-fn variants(object: &Object<'_>) -> Result<Vec<Variant>> {
+pub(super) fn variants(object: &Object<'_>) -> Result<Vec<Variant>> {
     let path = object.at("variants");
     object
         .list("variants")?

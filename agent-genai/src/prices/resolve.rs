@@ -34,6 +34,8 @@ pub(super) struct Layers<'t> {
     pub(super) model: &'t Model,
     /// The fallback table's entry of the same model.
     pub(super) more: Option<&'t Model>,
+    /// What the provider asks for any model.
+    pub(super) everywhere: &'t [Variant],
     /// The entry was lent by another provider: its variants do not hold.
     pub(super) lent: bool,
 }
@@ -50,12 +52,10 @@ impl Layers<'_> {
             }
         }
         let own = Some(self.model).filter(|_| !self.lent);
+        let lists =
+            [own, more].into_iter().flatten().map(|model| model.variants.as_slice()).chain([self.everywhere]);
         let fitting = |kind: Kind| {
-            [own, more]
-                .into_iter()
-                .flatten()
-                .map(|model| fitting(model, kind, at, context))
-                .find(|found| !found.is_empty())
+            lists.clone().map(|list| fitting(list, kind, at, context)).find(|found| !found.is_empty())
         };
         let by_search = fitting(Kind::Search).unwrap_or_default();
         let by_region = fitting(Kind::Region).unwrap_or_default();
@@ -85,8 +85,8 @@ impl Layers<'_> {
     }
 }
 
-fn fitting<'m>(model: &'m Model, kind: Kind, at: Moment, context: &Context) -> Vec<&'m Variant> {
-    model.variants.iter().filter(|variant| variant.kind() == kind && variant.fits(at, context)).collect()
+fn fitting<'v>(variants: &'v [Variant], kind: Kind, at: Moment, context: &Context) -> Vec<&'v Variant> {
+    variants.iter().filter(|variant| variant.kind() == kind && variant.fits(at, context)).collect()
 }
 
 /// Whether two entries are of the same model at the same prices: only then may one complete the other.
@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn input(model: &Model, more: Option<&Model>, context: &Context) -> Option<Decimal> {
-        let prices = Layers { model, more, lent: false }.prices(AT, context)?;
+        let prices = Layers { model, more, everywhere: &[], lent: false }.prices(AT, context)?;
         prices.own(Item::Input).map(|price| price.at(0))
     }
 
@@ -134,8 +134,9 @@ mod tests {
         );
         assert_eq!(input(&first, None, &tier), None);
         assert_eq!(input(&first, Some(&more), &tier), Some(Decimal::ONE));
-        let prices =
-            Layers { model: &first, more: Some(&more), lent: false }.prices(AT, &Context::default()).unwrap();
+        let prices = Layers { model: &first, more: Some(&more), everywhere: &[], lent: false }
+            .prices(AT, &Context::default())
+            .unwrap();
         assert!(prices.own(Item::WebSearches).is_some() && prices.own(Item::CacheRead).is_none());
         let other = model(
             &json!({"id": "m", "match": "m", "prices": {"input": 3, "output": 8}, "variants": variants}),
@@ -155,7 +156,8 @@ mod tests {
         context.add("region", "us");
         let times = entry(json!({"when": {"region": "us"}, "times": 1.1}));
         assert_eq!(input(&times, None, &context), Some(Decimal::from(11)));
-        let prices = Layers { model: &times, more: None, lent: false }.prices(AT, &context).unwrap();
+        let prices =
+            Layers { model: &times, more: None, everywhere: &[], lent: false }.prices(AT, &context).unwrap();
         assert_eq!(prices.own(Item::Input).unwrap().at(6), Decimal::from(22));
         assert_eq!(prices.own(Item::WebSearches).unwrap().at(0), Decimal::from(10));
         let mut both = Context::of_tier(Some("flex".to_owned()));

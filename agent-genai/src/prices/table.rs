@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
-use super::entry::Model;
+use super::entry::{Model, Variant};
 use super::error::PriceError;
 use super::parse::{self, FORMAT, Object};
 use super::pattern::HostGlob;
@@ -27,6 +27,8 @@ pub(super) struct Provider {
     pub(super) names: Vec<String>,
     pub(super) hosts: Vec<HostGlob>,
     pub(super) fallback: Vec<String>,
+    /// What holds for every model that says nothing of its own.
+    pub(super) variants: Vec<Variant>,
     pub(super) models: Vec<Model>,
     /// Its models in the fallback table.
     pub(super) more: Vec<Model>,
@@ -67,6 +69,7 @@ impl Snapshot {
                 Some(have) => {
                     have.names.extend(provider.names);
                     have.hosts.extend(provider.hosts);
+                    have.variants.extend(provider.variants);
                     have.more = provider.models;
                 }
                 None => {
@@ -115,7 +118,7 @@ impl Snapshot {
 }
 
 fn provider(value: &Value, path: &str) -> Result<Provider, PriceError> {
-    let object = Object::new(value, path, &["id", "names", "hosts", "fallback", "models"])?;
+    let object = Object::new(value, path, &["id", "names", "hosts", "fallback", "variants", "models"])?;
     let owned = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let models = object.list("models")?.iter().enumerate();
     Ok(Provider {
@@ -123,6 +126,7 @@ fn provider(value: &Value, path: &str) -> Result<Provider, PriceError> {
         names: owned(object.texts("names")?),
         hosts: object.texts("hosts")?.into_iter().map(HostGlob::new).collect(),
         fallback: owned(object.texts("fallback")?),
+        variants: parse::variants(&object)?,
         models: models
             .map(|(n, value)| parse::model(value, &format!("{path}.models[{n}]")))
             .collect::<Result<_, _>>()?,
@@ -155,7 +159,7 @@ mod tests {
         let first = Snapshot::from_slice(SNAPSHOT).unwrap();
         for provider in &fallback.providers {
             assert!(provider.fallback.is_empty() || first.named(&provider.id).is_none(), "{}", provider.id);
-            assert!(!provider.models.is_empty(), "{}", provider.id);
+            assert!(!provider.models.is_empty() || !provider.variants.is_empty(), "{}", provider.id);
             if first.named(&provider.id).is_none() {
                 assert!(!provider.hosts.is_empty(), "{} cannot be found", provider.id);
                 assert!(provider.names.iter().all(|name| first.named(name).is_none()), "{}", provider.id);

@@ -83,6 +83,9 @@ fn page(found: &Explanation) -> String {
     for variant in &found.variants {
         lines.push(format!("  other prices when {variant}"));
     }
+    if let Some(from) = &found.from {
+        lines.push(format!("  from     {from}"));
+    }
     for also in &found.also {
         lines.push(format!("  also billed, not counted here: {also}"));
     }

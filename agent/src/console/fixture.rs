@@ -36,7 +36,7 @@ pub(crate) fn record() -> Record {
             provider_usd: None,
             lines: vec![CostLine {
                 item: "input".into(),
-                quantity: 812,
+                quantity: Decimal::from(812),
                 unit: "token".into(),
                 usd_per_million: Some(Decimal::new(15, 2)),
                 usd: Some(Decimal::new(1218, 7)),

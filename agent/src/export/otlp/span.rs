@@ -149,14 +149,16 @@ fn derived(record: &Record) -> Vec<(String, Value)> {
         set("wirespan.cost.provider_usd".to_owned(), usd);
     }
     // Tiers make several lines of one item: an attribute can only hold their sum. Without every price there is no sum.
-    let mut items: BTreeMap<&str, (u64, Option<Decimal>)> = BTreeMap::new();
+    let mut items: BTreeMap<&str, (Decimal, Option<Decimal>)> = BTreeMap::new();
     for line in &cost.lines {
-        let item = items.entry(&line.item).or_insert((0, Some(Decimal::ZERO)));
+        let item = items.entry(&line.item).or_insert((Decimal::ZERO, Some(Decimal::ZERO)));
         item.0 = item.0.saturating_add(line.quantity);
         item.1 = item.1.zip(line.usd).and_then(|(sum, usd)| sum.checked_add(usd));
     }
     for (item, (quantity, usd)) in items {
-        set(format!("wirespan.cost.{item}.quantity"), json!(quantity));
+        let whole = quantity.to_u64().filter(|_| quantity.is_integer());
+        let quantity = whole.map_or_else(|| json!(quantity.to_f64()), |whole| json!(whole));
+        set(format!("wirespan.cost.{item}.quantity"), quantity);
         if let Some(usd) = decimal(usd) {
             set(format!("wirespan.cost.{item}.usd"), usd);
         }
