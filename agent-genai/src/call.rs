@@ -324,6 +324,10 @@ pub struct Usage {
     pub text_output: Option<u64>,
     /// Web searches billed beside the tokens.
     pub web_searches: Option<u64>,
+    /// Input tokens that are paid for, where the provider tells them apart from those read (Cohere).
+    pub billed_input: Option<u64>,
+    /// Output tokens that are paid for, told in the same way.
+    pub billed_output: Option<u64>,
     /// What is billed by other units than tokens.
     pub units: Vec<UsageUnits>,
     /// Cost that the provider itself reports, in US dollars.

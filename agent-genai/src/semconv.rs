@@ -201,6 +201,10 @@ pub mod attribute {
     pub const USAGE_CACHE_WRITE_5M: &str = "wirespan.usage.cache_write_5m.input_tokens";
     /// One-hour part of cache_write.
     pub const USAGE_CACHE_WRITE_1H: &str = "wirespan.usage.cache_write_1h.input_tokens";
+    /// Input tokens that are paid for, where the provider tells them apart (int).
+    pub const USAGE_BILLED_INPUT: &str = "wirespan.usage.billed.input_tokens";
+    /// Output tokens that are paid for, where the provider tells them apart (int).
+    pub const USAGE_BILLED_OUTPUT: &str = "wirespan.usage.billed.output_tokens";
     /// Web searches billed beside the tokens.
     pub const USAGE_WEB_SEARCHES: &str = "wirespan.usage.web_searches";
     /// Beginning of the names of quantities billed by other units than tokens; the unit follows.

@@ -37,11 +37,6 @@ impl Answers {
         self.content
     }
 
-    /// Whether there is no choice yet.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.choices.is_empty()
-    }
-
     /// The choice of this index, made when it is new. `None` past the limit.
     pub(crate) fn slot(&mut self, index: u64) -> Option<Slot<'_>> {
         if self.choices.len() >= MAX_CHOICES && !self.choices.contains_key(&index) {
@@ -101,10 +96,5 @@ impl Slot<'_> {
     /// Why it ended, in the members of a chat completion.
     pub(crate) fn finish_reason(&mut self, choice: &Value) {
         self.choice.finish_reason(choice);
-    }
-
-    /// Whether it is known why it ended.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.choice.has_ended()
     }
 }

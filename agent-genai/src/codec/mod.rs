@@ -6,6 +6,7 @@ pub(crate) mod anthropic_complete;
 pub(crate) mod assistants;
 pub(crate) mod audio;
 pub(crate) mod batches;
+pub(crate) mod cohere;
 pub(crate) mod completions;
 mod content;
 pub(crate) mod decisions;

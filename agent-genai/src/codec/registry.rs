@@ -1,5 +1,6 @@
 //! Every wire API that is decoded.
 
+use super::cohere;
 use super::completions;
 use super::sockets;
 use super::spec::Spec;
@@ -27,6 +28,11 @@ pub(crate) static SPECS: &[&Spec] = &[
     &anthropic::SPEC,
     &anthropic_complete::SPEC,
     &batches::SPEC,
+    // Cohere.
+    &cohere::chat::SPEC,
+    &cohere::chat_v1::SPEC,
+    &cohere::legacy::SPEC,
+    &cohere::embed::SPEC,
 ];
 
 /// What is said of an API.

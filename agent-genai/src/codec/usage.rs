@@ -51,6 +51,8 @@ pub(crate) fn openai(usage: &Value, dialect: Dialect) -> Option<Usage> {
         u64_at(usage, &["prompt_cache_hit_tokens"]).zip(u64_at(usage, &["prompt_cache_miss_tokens"]));
     let mut result = Usage {
         units: Vec::new(),
+        billed_input: None,
+        billed_output: None,
         input: first(&[&["prompt_tokens"], &["input_tokens"]])
             .or_else(|| hit_and_miss.map(|(hit, miss)| hit.saturating_add(miss)))
             // Voyage's embeddings report the total only.

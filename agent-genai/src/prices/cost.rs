@@ -43,6 +43,17 @@ fn quantities(call: &Call, prices: Option<&PriceSet>) -> Vec<(Item, Decimal)> {
 /// Without prices every known subset has its own part. With prices, reasoning has one only when it has its own price:
 /// ordinarily it is output like any other.
 pub(super) fn parts(usage: &Usage, prices: Option<&PriceSet>) -> Vec<(Item, u64)> {
+    // What is paid for may be less than what was read and written; the subsets are of the latter.
+    if usage.billed_input.is_some() || usage.billed_output.is_some() {
+        let billed = Usage {
+            input: usage.billed_input,
+            output: usage.billed_output,
+            web_searches: usage.web_searches,
+            units: usage.units.clone(),
+            ..Usage::default()
+        };
+        return parts(&billed, prices);
+    }
     let mut parts = Vec::new();
     input_parts(usage, &mut parts);
     output_parts(usage, prices, &mut parts);

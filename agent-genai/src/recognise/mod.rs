@@ -257,7 +257,6 @@ mod tests {
             "/v1/messages/count_tokens",
             "/v1/messages/batches",
             "/v1/responses/input_tokens",
-            "/v2/chat",
             "/api/chat",
             "/api/generate",
             "/v1beta/models/g:generateContent",

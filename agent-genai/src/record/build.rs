@@ -249,6 +249,8 @@ fn usage(call: &Call, options: &RecordOptions, out: &mut Builder) {
     out.some(name::USAGE_IMAGE_OUTPUT, usage.image_output);
     out.some(name::USAGE_AUDIO_OUTPUT, usage.audio_output);
     out.some(name::USAGE_AUDIO_CACHE_READ, usage.audio_cache_read);
+    out.some(name::USAGE_BILLED_INPUT, usage.billed_input);
+    out.some(name::USAGE_BILLED_OUTPUT, usage.billed_output);
     out.some(name::USAGE_WEB_SEARCHES, usage.web_searches);
     for units in &usage.units {
         out.some(&format!("{}{}", name::USAGE_UNITS_PREFIX, units.unit.name()), units.quantity.to_f64());

@@ -31,11 +31,6 @@ impl Choice {
         }
     }
 
-    /// Whether a reason is known.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.finish.is_some()
-    }
-
     /// A piece of text.
     pub(crate) fn text(&mut self, piece: &str, content: bool, budget: &mut Budget) {
         if content {

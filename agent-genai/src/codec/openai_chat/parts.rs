@@ -7,7 +7,7 @@ use crate::call::{Message, Part, ToolCall};
 use crate::codec::{content, json, media};
 
 /// The history, system messages included: they stay where they stand.
-pub(super) fn messages(body: &Value) -> Vec<Message> {
+pub(crate) fn messages(body: &Value) -> Vec<Message> {
     json::array_at(body, &["messages"]).iter().filter(|message| message.is_object()).map(message).collect()
 }
 

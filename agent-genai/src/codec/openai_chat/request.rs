@@ -33,12 +33,16 @@ pub(crate) fn fold(body: &Value, content: bool, call: &mut Call) {
     request.conversation_id = json::string_at(body, &["session_id"])
         .or_else(|| json::string_at(body, &["litellm_session_id"]))
         .or_else(|| json::string_at(body, &["metadata", "session_id"]));
-    let tools = json::array_at(body, &["tools"]).iter().filter_map(|tool| definition(tool, content));
-    let functions = json::array_at(body, &["functions"]).iter().filter_map(|tool| definition(tool, content));
-    request.tools = tools.chain(functions).collect();
+    request.tools = definitions(body, content);
     if content {
         request.messages = parts::messages(body);
     }
+}
+
+/// The tools on offer, and the functions that were there before tools.
+pub(crate) fn definitions(body: &Value, content: bool) -> Vec<ToolDefinition> {
+    let tools = ["tools", "functions"].into_iter().flat_map(|key| json::array_at(body, &[key]));
+    tools.filter_map(|tool| definition(tool, content)).collect()
 }
 
 /// The kind of output that the request asks for, where it says so.
