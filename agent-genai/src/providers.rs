@@ -107,6 +107,9 @@ const HOSTS: &[(&str, &str, &str)] = &[
     ("us.inference.heroku.com", "", "heroku"),
     ("eu.inference.heroku.com", "", "heroku"),
     ("ollama.com", "", "ollama"),
+    ("*.pinecone.io", "", "pinecone"),
+    ("api.tavily.com", "", "tavily"),
+    ("api.exa.ai", "", "exa"),
 ];
 
 /// The provider of a call: the user's rules, then the built-in table, then the flavour of the API.

@@ -22,6 +22,7 @@ pub(crate) mod openai_chat;
 pub(crate) mod openai_embeddings;
 pub(crate) mod registry;
 pub(crate) mod responses;
+pub(crate) mod retrieval;
 pub(crate) mod sockets;
 pub(crate) mod spec;
 pub(crate) mod usage;

@@ -2,6 +2,7 @@
 
 use super::cohere;
 use super::completions;
+use super::retrieval;
 use super::sockets;
 use super::spec::Spec;
 use super::{anthropic, openai_chat, openai_embeddings, responses};
@@ -33,6 +34,9 @@ pub(crate) static SPECS: &[&Spec] = &[
     &cohere::chat_v1::SPEC,
     &cohere::legacy::SPEC,
     &cohere::embed::SPEC,
+    // Stores and search.
+    &retrieval::SPEC,
+    &retrieval::WEB,
 ];
 
 /// What is said of an API.

@@ -8,6 +8,7 @@ pub(crate) mod shape;
 use agent_wire::RequestHead;
 
 use self::path::Match;
+pub(crate) use self::path::percent_decoded;
 pub(crate) use self::shape::{
     Candidate, Shown, agrees, attached_response, is_foreign_key, is_own_key, request, session,
 };

@@ -23,7 +23,7 @@ pub(super) fn split_again(segments: &[String]) -> Vec<String> {
     segments.join("/").split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
 }
 
-fn percent_decoded(path: &str) -> String {
+pub(crate) fn percent_decoded(path: &str) -> String {
     if !path.contains('%') {
         return path.to_owned();
     }
