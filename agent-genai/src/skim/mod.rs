@@ -33,6 +33,8 @@ const OVER_DEPTH: usize = 5;
 const LAST_DEPTH: usize = 3;
 /// Output after the reserve, for the members of [`SURVIVORS`] only; then nothing at all.
 const LAST: usize = 64 << 10;
+/// Members that hold counts which belong together.
+const COUNTS: &[&str] = &["usage", "usageMetadata", "usage_metadata", "token_count", "billed_units"];
 /// Members that a span needs; they are kept when hardly anything else is.
 const SURVIVORS: &[&str] = &[
     "model",

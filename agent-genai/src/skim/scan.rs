@@ -2,8 +2,8 @@
 
 use super::text::{Cut, Text};
 use super::{
-    Ending, LAST, LAST_DEPTH, MARK, MAX_BARE, MAX_DEPTH, OVER_DEPTH, OVER_STRING, SURVIVORS, SkimLimits,
-    Skimmed, THIN_ELEMENTS, THIN_STRING,
+    COUNTS, Ending, LAST, LAST_DEPTH, MARK, MAX_BARE, MAX_DEPTH, OVER_DEPTH, OVER_STRING, SURVIVORS,
+    SkimLimits, Skimmed, THIN_ELEMENTS, THIN_STRING,
 };
 
 /// One open container.
@@ -195,6 +195,9 @@ impl Skimmer {
             _ if empty => Ending::Empty,
             _ => Ending::Truncated,
         };
+        if matches!(ending, Ending::Truncated | Ending::Invalid(_)) {
+            self.retract_counts();
+        }
         while !self.stack.is_empty() {
             self.close_frame();
         }
@@ -214,6 +217,26 @@ impl Skimmer {
             if frame.array {
                 frame.kept = frame.kept.saturating_sub(1);
             }
+        }
+    }
+
+    /// Takes back an object of counts that was not finished: with some of its counts missing the sums over it would be wrong.
+    fn retract_counts(&mut self) {
+        let opened_by = |frame: &Frame| {
+            let member = self.out.get(frame.start..).unwrap_or_default();
+            let member = member.strip_prefix(b",").unwrap_or(member);
+            !frame.array
+                && COUNTS.iter().any(|key| {
+                    member.strip_prefix(b"\"").is_some_and(|rest| {
+                        rest.starts_with(key.as_bytes()) && rest.get(key.len()) == Some(&b'"')
+                    })
+                })
+        };
+        // The innermost frame is the object itself when its parent's current member opened it.
+        let parents = self.stack.len().saturating_sub(1);
+        if let Some(parent) = self.stack.iter().take(parents).position(opened_by) {
+            self.stack.truncate(parent + 1);
+            self.retract();
         }
     }
 

@@ -210,6 +210,18 @@ fn endings() {
 }
 
 #[test]
+fn counts_that_were_not_finished_are_no_counts() {
+    let text = "{\"model\":\"m\",\"usage\":{\"prompt_tokens\":1,\"details\":{\"cached\":2}},\"x\":1}";
+    let end = text.find("},\"x\"").unwrap() + 1;
+    for cut in 0..text.len() {
+        let value = wide(&text[..cut]).value().unwrap_or_default();
+        assert_eq!(value.get("usage").is_some(), cut >= end, "{}", &text[..cut]);
+    }
+    assert_eq!(wide("{\"a\":1,\"usage\":{\"b\":2,\"c\":tx}}").value(), Some(json!({"a": 1})));
+    assert_eq!(wide("[{\"usage\":{\"b\":2").value(), Some(json!([{}])));
+}
+
+#[test]
 fn nesting_is_bounded() {
     let deep = "[".repeat(100_000);
     assert!(wide(&deep).json.len() < 1000);
