@@ -2,6 +2,7 @@
 
 use super::cohere;
 use super::completions;
+use super::ollama;
 use super::retrieval;
 use super::sockets;
 use super::spec::Spec;
@@ -29,6 +30,10 @@ pub(crate) static SPECS: &[&Spec] = &[
     &anthropic::SPEC,
     &anthropic_complete::SPEC,
     &batches::SPEC,
+    // Ollama.
+    &ollama::CHAT,
+    &ollama::GENERATE,
+    &ollama::embed::SPEC,
     // Cohere.
     &cohere::chat::SPEC,
     &cohere::chat_v1::SPEC,

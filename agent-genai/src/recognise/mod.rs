@@ -258,14 +258,11 @@ mod tests {
             "/v1/messages/count_tokens",
             "/v1/messages/batches",
             "/v1/responses/input_tokens",
-            "/api/chat",
-            "/api/generate",
             "/v1beta/models/g:generateContent",
             "/model/m/converse",
             "/model/us.anthropic.claude%3A0/invoke",
             "/v1/traces/ingest",
             "/v1/rerank",
-            "/api/embed",
         ] {
             assert_eq!(request_head("POST", path, &[]), Head::Other, "{path}");
         }
