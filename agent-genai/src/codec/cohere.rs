@@ -43,7 +43,7 @@ fn settings(body: &Value, call: &mut Call) {
 }
 
 /// Reads `usage` (second version) or `meta` (first version, embeddings, rerank) into the call. Numbers are floats.
-pub(super) fn count(usage: &Value, call: &mut Call) {
+pub(in crate::codec) fn count(usage: &Value, call: &mut Call) {
     let tokens = |key: &str| json::u64_at(usage, &["tokens", key]);
     let billed = |key: &str| json::u64_at(usage, &["billed_units", key]);
     // The first answers of chat had `token_count`.

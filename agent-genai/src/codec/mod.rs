@@ -22,6 +22,7 @@ pub(crate) mod ollama;
 pub(crate) mod openai_chat;
 pub(crate) mod openai_embeddings;
 pub(crate) mod registry;
+pub(crate) mod rerank;
 pub(crate) mod responses;
 pub(crate) mod retrieval;
 pub(crate) mod sockets;

@@ -3,6 +3,7 @@
 use super::cohere;
 use super::completions;
 use super::ollama;
+use super::rerank;
 use super::retrieval;
 use super::sockets;
 use super::spec::Spec;
@@ -30,6 +31,7 @@ pub(crate) static SPECS: &[&Spec] = &[
     &anthropic::SPEC,
     &anthropic_complete::SPEC,
     &batches::SPEC,
+    &rerank::SPEC,
     // Ollama.
     &ollama::CHAT,
     &ollama::GENERATE,

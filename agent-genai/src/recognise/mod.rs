@@ -262,7 +262,6 @@ mod tests {
             "/model/m/converse",
             "/model/us.anthropic.claude%3A0/invoke",
             "/v1/traces/ingest",
-            "/v1/rerank",
         ] {
             assert_eq!(request_head("POST", path, &[]), Head::Other, "{path}");
         }

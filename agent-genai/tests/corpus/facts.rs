@@ -47,7 +47,10 @@ pub(crate) fn check(place: &str, exchange: &Exchange, bare: &Call, full: &Call, 
         tally.same(place, "all of it was understood", &None, &undecodable);
         names(place, facts, bare, tally);
         outcome(place, facts, bare, tally);
-        usage(place, &facts["usage"], bare, tally);
+        // The independent folding reads no usage of rerankings.
+        if facts["n_results"].is_null() || facts["usage"].is_object() {
+            usage(place, &facts["usage"], bare, tally);
+        }
         tools(place, facts, bare, full, tally);
     }
     for facts in &exchange.upstream {
@@ -77,6 +80,10 @@ fn names(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
     }
     if let Some(count) = facts["n_vectors"].as_u64() {
         tally.same(place, "n_vectors", &Some(count), &response.vector_count);
+    }
+    if let Some(count) = facts["n_results"].as_u64() {
+        let hits = call.retrieval.as_ref().and_then(|retrieval| retrieval.hits);
+        tally.same(place, "n_results", &Some(count), &hits);
     }
     // One item for each chunk. The independent folding does not count chunks that only carry an error.
     if let Some(chunks) = facts["chunks"].as_u64().filter(|_| call.error.is_none()) {

@@ -18,7 +18,6 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
         "cohere.cohere.chat.v2 84e7b74ec4b3df3c: failed",
         "the last event says finish_reason ERROR and why; the recorded folding does not read that member",
     ),
-    ("cohere.rerank ", NO_CODEC),
     ("gateway.converse ", NO_CODEC),
     ("gemini.countTokens ", NO_CODEC),
     ("gemini.embeddings ", NO_CODEC),
@@ -28,7 +27,6 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("gemini.streamGenerateContent ", NO_CODEC),
     ("mcp.mcp ", NO_CODEC),
     ("mistral.ocr ", NO_CODEC),
-    ("openrouter.rerank ", NO_CODEC),
     ("sagemaker.sagemaker.invoke ", NO_CODEC),
     ("vertex.countTokens ", NO_CODEC),
     ("vertex.generateContent ", NO_CODEC),
@@ -36,7 +34,6 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("vertex.rawPredict ", NO_CODEC),
     ("vertex.streamGenerateContent ", NO_CODEC),
     ("vertex.streamRawPredict ", NO_CODEC),
-    ("voyage.rerank ", NO_CODEC),
     ("watsonx.watsonx.stream ", NO_CODEC),
 ];
 
