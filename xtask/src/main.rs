@@ -11,6 +11,7 @@ mod deploy;
 mod exec;
 mod fuzz;
 mod lint;
+mod mutations;
 mod paths;
 mod prices;
 mod setup;
@@ -51,6 +52,8 @@ enum Task {
     Lint,
     /// Run every fuzz target; writes docs/fuzzing.md
     Fuzz(fuzz::Options),
+    /// Damage every recording in 200 places of each kind, and check that nothing is invented
+    Mutations(mutations::Options),
     /// Make the embedded price snapshot and its test cases from the PyPI package genai-prices
     Prices(prices::Options),
     /// Check what is below deploy/: manifests against the Kubernetes schemas, the systemd unit
@@ -68,6 +71,7 @@ fn main() -> Result<()> {
         Task::Fmt(options) => lint::fmt(&options),
         Task::Lint => lint::run(),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Mutations(options) => mutations::run(&options),
         Task::Prices(options) => prices::run(&options),
         Task::Deploy => deploy::run(),
     }

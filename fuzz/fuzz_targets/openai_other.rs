@@ -1,0 +1,93 @@
+//! Any bytes as an exchange of OpenAI's other APIs: images, audio, moderations, decisions, runs of assistants, first completions of Anthropic.
+#![no_main]
+
+mod exchange;
+
+use libfuzzer_sys::fuzz_target;
+
+const PATHS: &[&str] = &[
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/v1/videos",
+    "/v1/audio/transcriptions",
+    "/v1/audio/speech",
+    "/v1/moderations",
+    "/v1/decisions",
+    "/v1/threads/t/runs",
+    "/v1/complete",
+];
+
+const WORDS: &[&str] = &[
+    "model",
+    "prompt",
+    "input",
+    "n",
+    "stream",
+    "true",
+    "data",
+    "url",
+    "b64_json",
+    "usage",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "input_tokens_details",
+    "text_tokens",
+    "image_tokens",
+    "audio_tokens",
+    "type",
+    "duration",
+    "seconds",
+    "text",
+    "image_generation.completed",
+    "image_edit.completed",
+    "transcript.text.delta",
+    "transcript.text.done",
+    "speech.audio.done",
+    "delta",
+    "metadata",
+    "request_id",
+    "model_info",
+    "name",
+    "results",
+    "channels",
+    "alternatives",
+    "transcript",
+    "flagged",
+    "categories",
+    "answers",
+    "questions",
+    "refusal",
+    "id",
+    "object",
+    "thread.run",
+    "status",
+    "completed",
+    "requires_action",
+    "incomplete",
+    "incomplete_details",
+    "reason",
+    "max_completion_tokens",
+    "required_action",
+    "submit_tool_outputs",
+    "tool_calls",
+    "function",
+    "arguments",
+    "last_error",
+    "code",
+    "message",
+    "thread_id",
+    "assistant_id",
+    "content",
+    "value",
+    "completion",
+    "stop_reason",
+    "max_tokens_to_sample",
+    "error",
+    "cost_in_usd_ticks",
+];
+
+fuzz_target!(|data: &[u8]| {
+    let Some((first, rest)) = data.split_first() else { return };
+    exchange::fold(PATHS[usize::from(*first) % PATHS.len()], WORDS, rest);
+});
