@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod decode;
 pub mod engine;
 pub mod export;
+mod fetch;
 pub mod live;
 pub mod metrics;
 pub mod output;

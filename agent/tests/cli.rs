@@ -140,6 +140,80 @@ fn decode_reads_standard_input_and_shows_content_and_tables() {
     assert!(stdout(&colored.expect("runs")).contains('\u{1b}'));
 }
 
+/// A price table with one model, of that date.
+fn table(date: &str, price: u32) -> String {
+    json!({
+        "format": 1,
+        "source": {"name": "test", "version": "1", "url": "https://example.com", "license": "none"},
+        "date": date,
+        "providers": [{"id": "openai", "names": [], "hosts": ["api.openai.com"], "models": [
+            {"id": "gpt-4o-mini", "match": ["gpt-4o-mini*"], "prices": {"input": price, "output": price}}]}]
+    })
+    .to_string()
+}
+
+#[test]
+fn a_newer_price_table_is_taken_over_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("state/prices.json");
+    let to = target.to_str().expect("UTF-8");
+    let update = |text: &str| {
+        let source = file(folder.path(), "new.json", text);
+        run(&["prices", "update", source.to_str().expect("UTF-8"), "--to", to])
+    };
+    let fails = |output: Output, words: &str| {
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    };
+    fails(update(&table("2020-01-01", 1)), "older than the built-in table");
+    assert!(!target.exists());
+    assert_eq!(update(&table("2999-01-02", 1000)).status.code(), Some(0));
+    let first = std::fs::read(&target).expect("reads");
+    fails(update(&table("2999-01-01", 1)), "older than the table that is there (2999-01-02)");
+    fails(update("{}"), "the key `format` is missing");
+    fails(update("no JSON"), "no valid JSON");
+    fails(update(&table("2999-02-02", 1).replace("gpt-4o-mini*", "")), "models[0].match[0]");
+    fails(run(&["prices", "update", "http://example.com/prices.json", "--to", to]), "only https://");
+    fails(run(&["prices", "update", "/nonexistent.json", "--to", to]), "/nonexistent.json");
+    assert_eq!(std::fs::read(&target).expect("reads"), first, "what is refused changes nothing");
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("state")).expect("lists").count(),
+        1,
+        "nothing is left behind"
+    );
+
+    let explained = stdout(&run(&["prices", "explain", "openai", "gpt-4o-mini", "--table", to]));
+    assert!(explained.contains("test 1 (2999-01-02)") && explained.contains("1000 USD"), "{explained}");
+    let recording = file(folder.path(), "in.jsonl", &line("a"));
+    let config = file(folder.path(), "config.yaml", &format!("prices: {{table: {to}}}\n"));
+    let output =
+        run(&["decode", recording.to_str().expect("UTF-8"), "--config", config.to_str().expect("UTF-8")]);
+    let record: Value = serde_json::from_str(stdout(&output).trim()).expect("JSON");
+    assert_eq!(record["cost"]["usd"], 0.014, "{record}");
+}
+
+#[test]
+fn prices_are_listed_and_explained() {
+    let listed = stdout(&run(&["prices", "list", "--provider", "anthropic", "--model", "claude-opus-4-*"]));
+    assert!(listed.starts_with("anthropic (genai-prices "), "{listed}");
+    assert!(listed.contains("input 5") && !listed.contains("haiku"), "{listed}");
+    let json = stdout(&run(&["prices", "list", "--provider", "aws.bedrock", "-o", "json"]));
+    let entries: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(entries.len() > 200 && entries.iter().all(|entry| entry["provider"] == "aws"));
+    assert_eq!(run(&["prices", "list", "--model", "no-such-model"]).status.code(), Some(1));
+
+    let batch =
+        stdout(&run(&["prices", "explain", "anthropic", "claude-3-haiku-20240307", "--tier", "batch"]));
+    assert!(batch.contains("0.125 USD per million tokens"), "{batch}");
+    assert!(batch.contains("when processing=batch: tokens cost 0.5 times as much"), "{batch}");
+    let unknown = stdout(&run(&["prices", "explain", "openai", "gpt-4o", "--tier", "scale"]));
+    assert!(unknown.contains("no price is known for the tier scale"), "{unknown}");
+    let fallback = stdout(&run(&["prices", "explain", "writer", "palmyra-x4"]));
+    assert!(fallback.contains("table    litellm") && fallback.contains("from     Writer"), "{fallback}");
+    let missing = run(&["prices", "explain", "openai", "gpt-4o-mimi"]);
+    assert!(stderr(&missing).contains("near: gpt-4o-mini"), "{}", stderr(&missing));
+}
+
 #[test]
 fn prices_of_ones_own_win() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -17,6 +17,17 @@ const STANDARD: &[&str] = &[
     "traffic_type_unspecified",
 ];
 
+/// How a call was made, for [`super::PriceTable::explain_as`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// Service tier, as the provider names it: `flex`, `priority`, `batch`, `fast`.
+    pub tier: Option<String>,
+    /// Where it was served: `us`, `eu-west-1`, `regional`.
+    pub region: Option<String>,
+    /// How much was searched for it: `low`, `medium`, `high`.
+    pub search_context: Option<String>,
+}
+
 /// What of a call's circumstances prices may depend on. The keys are those of a variant's `when`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Context {
@@ -49,6 +60,17 @@ impl Context {
     /// One more circumstance.
     pub(super) fn add(&mut self, key: &'static str, value: &str) {
         self.pairs.push((key, value.to_lowercase()));
+    }
+
+    /// Of what a user says.
+    pub(super) fn said(said: &Circumstances, place: Place<'_>, provider: &str, model: &str) -> Self {
+        let response = Response {
+            service_tier: said.tier.clone(),
+            region: said.region.clone(),
+            search_context: said.search_context.clone(),
+            ..Response::default()
+        };
+        Self::of(&Request::default(), &response, place, provider, &[model])
     }
 
     /// Of a tier alone.

@@ -150,17 +150,17 @@ impl Snapshot {
         if let Some(provider) = host.as_deref().and_then(|host| self.serving(host, place.path)) {
             return (Some(provider), false);
         }
-        if host.as_deref().is_some_and(|host| PLANS.contains(&host)) {
+        if host.as_deref().is_some_and(is_plan) {
             return (None, false);
         }
         let name = place.provider.to_lowercase();
-        if SELF_HOSTED.contains(&name.as_str()) {
+        if is_self_hosted(&name) {
             return (None, false);
         }
         match self.named(&name) {
             // Without a host the name is all there is; with one that nobody knows, the flavour's name says nothing.
             Some(provider) if host.is_none() || !provider.is_named(place.home) => (Some(provider), false),
-            None if SELLERS.contains(&name.as_str()) => (None, false),
+            None if is_seller(&name) => (None, false),
             _ => (None, true),
         }
     }
@@ -220,6 +220,21 @@ impl Snapshot {
             .flatten();
         Some(Found { provider: owner, model, lent, second, more, everywhere: &provider.variants })
     }
+}
+
+/// Whether calls to that host (in lower case) are paid by a plan.
+pub(super) fn is_plan(host: &str) -> bool {
+    PLANS.contains(&host)
+}
+
+/// Whether that provider (in lower case) is what people run themselves.
+pub(super) fn is_self_hosted(name: &str) -> bool {
+    SELF_HOSTED.contains(&name)
+}
+
+/// Whether that provider (in lower case) sells at prices of its own.
+pub(super) fn is_seller(name: &str) -> bool {
+    SELLERS.contains(&name)
 }
 
 /// Whether the name does not tell who serves the model.

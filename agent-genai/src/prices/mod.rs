@@ -6,6 +6,7 @@
 //! It lists providers with their names and hosts, and for each the models, in the order in which their rules are tried.
 //! An unknown price is unknown, never 0: the quantities are listed and the sum is null.
 
+mod ask;
 mod context;
 mod cost;
 mod entry;
@@ -18,16 +19,18 @@ mod parse;
 mod pattern;
 mod resolve;
 mod table;
+mod why;
 
 use std::sync::Arc;
 
 use agent_wire::Nanos;
 use serde_json::Value;
 
+pub use self::context::Circumstances;
 use self::context::Context;
 use self::entry::{Moment, PriceSet};
 pub use self::error::PriceError;
-pub use self::explain::{Explanation, ItemPrice};
+pub use self::explain::{Explanation, ItemPrice, Way};
 use self::lookup::Place;
 use self::parse::{Object, Override};
 use self::resolve::Layers;
@@ -37,6 +40,12 @@ use crate::record::{Cost, CostSource};
 
 /// 2020-01-01, before the first LLM API: an earlier time is no time at all (a replay without times).
 const FIRST_DAY: i64 = 18_262;
+
+/// Whether a name matches a pattern of the tables' kind (`*` any run, `#` a digit, `!` not), without regard to case.
+#[must_use]
+pub fn matches(pattern: &str, name: &str) -> bool {
+    pattern::Glob::new(pattern).matches(&name.to_lowercase())
+}
 
 /// Prices of models. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -56,6 +65,30 @@ impl PriceTable {
     #[must_use]
     pub fn embedded() -> Self {
         Self { snapshot: Snapshot::embedded(), overrides: Arc::new([]) }
+    }
+
+    /// A table of the same form as the embedded first one, in its place; what it lacks still comes from the embedded fallback.
+    ///
+    /// # Errors
+    /// When the bytes are no such table, or one without any model.
+    pub fn from_table(bytes: &[u8]) -> Result<Self, PriceError> {
+        let snapshot = Snapshot::from_slice(bytes)?;
+        if snapshot.providers.iter().all(|provider| provider.models.is_empty()) {
+            return Err(PriceError::invalid("providers", "not a single model"));
+        }
+        Ok(Self { snapshot: Arc::new(snapshot.completed()), overrides: Arc::new([]) })
+    }
+
+    /// Date of the first table, as `2026-11-23`. Dates so written can be compared as texts.
+    #[must_use]
+    pub fn date(&self) -> &str {
+        &self.snapshot.date
+    }
+
+    /// How many models the first table has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.snapshot.providers.iter().map(|provider| provider.models.len()).sum()
     }
 
     /// This table with a user's prices before it; those of an earlier override are replaced.
@@ -135,49 +168,6 @@ impl PriceTable {
             _ => (provider_usd, reported),
         };
         Cost { usd: usd.map(|usd| usd.normalize()), source, provider_usd, lines }
-    }
-
-    /// The entry that prices `model` of `provider` (a `gen_ai.provider.name`, an id of the table, or the host of its API) at
-    /// that time, nanoseconds since 1970 UTC.
-    #[must_use]
-    pub fn explain(&self, provider: &str, model: &str, unix_nanos: Nanos) -> Option<Explanation> {
-        let at = self.moment(unix_nanos);
-        let host = provider
-            .contains('.')
-            .then_some(provider)
-            .filter(|host| self.snapshot.serving(&host.to_lowercase(), "/").is_some());
-        let place = Place { provider, host, path: "/", home: "openai" };
-        let found = self.find(place, &[model])?;
-        Some(self.explained(&found, &[model], at))
-    }
-
-    /// The entry that prices a call.
-    #[must_use]
-    pub fn explain_call(&self, call: &Call) -> Option<Explanation> {
-        let models = lookup::models(call);
-        let found = self.find(Place::of(call), &models)?;
-        Some(self.explained(&found, &models, self.moment(call.timing.start)))
-    }
-
-    fn explained(&self, found: &Entry<'_>, models: &[&str], at: Moment) -> Explanation {
-        match found {
-            Entry::Override(found, text) => {
-                let provider = found.provider.as_deref().unwrap_or_default();
-                explain::explain("override", "", provider, &found.model, text, at)
-            }
-            Entry::Table(found) => {
-                let readings = models.iter().flat_map(|model| {
-                    names::exact(model, found.provider).into_iter().chain(names::loose(model, found.provider))
-                });
-                let text = readings.into_iter().find(|text| found.model.rules.find(text).is_some());
-                let table = match &self.snapshot.fallback {
-                    Some(fallback) if found.second => fallback.clone(),
-                    _ => self.first_version(),
-                };
-                let text = text.unwrap_or_default();
-                explain::explain("table", &table, &found.provider.id, found.model, &text, at)
-            }
-        }
     }
 
     fn moment(&self, unix_nanos: Nanos) -> Moment {

@@ -40,11 +40,24 @@ pub(super) struct Layers<'t> {
     pub(super) lent: bool,
 }
 
-impl Layers<'_> {
+impl<'t> Layers<'t> {
+    /// The fallback's entry, if it agrees with the first table's at that time.
+    pub(super) fn completing(&self, at: Moment) -> Option<&'t Model> {
+        let prices = self.model.standard(at);
+        self.more.filter(|more| agree(&prices, &more.standard(at)))
+    }
+
+    /// Every variant that may count, the first table's first.
+    pub(super) fn variants(&self, at: Moment) -> impl Iterator<Item = &'t Variant> {
+        let own = Some(self.model).filter(|_| !self.lent);
+        let lists = [own, self.completing(at)].into_iter().flatten().map(|model| model.variants.as_slice());
+        lists.chain([self.everywhere]).flatten()
+    }
+
     /// The prices at that time for a call made in that way; `None` when neither entry says what its tier costs.
     pub(super) fn prices(&self, at: Moment, context: &Context) -> Option<PriceSet> {
         let mut prices = self.model.standard(at);
-        let more = self.more.filter(|more| agree(&prices, &more.standard(at)));
+        let more = self.completing(at);
         for (item, price) in more.map(|more| more.standard(at)).unwrap_or_default().0 {
             // Subsets of tokens are priced by their wholes where the first table does not name them: only units are missing.
             if !item.is_token() && prices.own(item).is_none() {

@@ -1,6 +1,10 @@
 //! What several commands need: logging, settings from the configuration, and the printer of calls.
 
-use std::{io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use agent_capture::CaptureError;
 use agent_genai::{Compat, HostRule, PriceTable, Record};
@@ -46,9 +50,39 @@ pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
     if error.downcast_ref::<CaptureError>().is_some() { Exit::Preflight } else { Exit::Error }
 }
 
-/// The price table, with the user's prices before it.
-pub(super) fn prices(file: Option<&Path>) -> anyhow::Result<PriceTable> {
-    let table = PriceTable::embedded();
+/// A whole file of at most so many bytes.
+pub(super) fn limited(path: &Path, most: usize) -> anyhow::Result<Vec<u8>> {
+    let name = path.display();
+    let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {name}"))?;
+    anyhow::ensure!(bytes.len() <= most, "{name} is larger than {most} bytes");
+    Ok(bytes)
+}
+
+/// Most bytes of a price table; the built-in one has 400 kB.
+pub(super) const MAX_TABLE: usize = 16 << 20;
+
+/// The price table (the built-in one, or that of a file), with the user's prices before it.
+pub(super) fn prices(table: Option<&Path>, file: Option<&Path>) -> anyhow::Result<PriceTable> {
+    let table = match table {
+        None => PriceTable::embedded(),
+        Some(path) => {
+            let bytes = limited(path, MAX_TABLE)?;
+            let table = PriceTable::from_table(&bytes)
+                .with_context(|| format!("the price table {} cannot be used", path.display()))?;
+            let built_in = PriceTable::embedded();
+            if table.date() < built_in.date() {
+                tracing::warn!(
+                    "the price table {} is of {}, older than the built-in one ({})",
+                    path.display(),
+                    table.date(),
+                    built_in.date()
+                );
+            }
+            table
+        }
+    };
     let Some(file) = file else { return Ok(table) };
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the prices in {name}"))?;
@@ -78,7 +112,7 @@ pub(super) fn settings(config: &Config, source: &'static str) -> anyhow::Result<
             finish_reason_in_messages: has(CompatName::FinishReasonInMessages),
             workflow_name: has(CompatName::WorkflowName),
         },
-        prices: prices(config.prices.override_file.as_deref())?,
+        prices: prices(config.prices.table.as_deref(), config.prices.override_file.as_deref())?,
         source,
     })
 }

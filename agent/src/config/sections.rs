@@ -154,6 +154,9 @@ pub enum CompatName {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PricesSection {
+    /// A price table in place of the built-in one: what `wirespan prices update` has written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<PathBuf>,
     /// A file whose prices win over the built-in table.
     #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
     pub override_file: Option<PathBuf>,

@@ -17,7 +17,7 @@ fn nothing_is_the_default() {
 fn values_are_read() {
     let config = Config::parse(
         "capture:\n  ring_size: 8MiB\n  drain_interval: 5ms\n  scope: {commands: [node], follow_children: false}\n\
-         content: {enabled: true}\nprices: {override: /p.json}\nproviders: [{host: llm.local, provider: openai}]\n",
+         content: {enabled: true}\nprices: {table: /t.json, override: /p.json}\nproviders: [{host: llm.local, provider: openai}]\n",
         "w.yaml",
     )
     .expect("valid");
@@ -26,6 +26,7 @@ fn values_are_read() {
     assert_eq!(config.capture.scope.commands, ["node"]);
     assert!(!config.capture.scope.follow_children);
     assert!(config.content.enabled);
+    assert_eq!(config.prices.table.as_deref(), Some(Path::new("/t.json")));
     assert_eq!(config.prices.override_file.as_deref(), Some(Path::new("/p.json")));
     assert_eq!(config.providers.first().map(|p| p.host.as_str()), Some("llm.local"));
 }
