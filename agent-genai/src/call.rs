@@ -366,6 +366,8 @@ pub struct Http {
     pub server_address: Option<String>,
     /// Port: the one in the authority, else 443 for TLS.
     pub server_port: Option<u16>,
+    /// Cloud region, where the host or the signature of the request names it.
+    pub region: Option<String>,
 }
 
 /// Times, in the unit and origin of the wire crate's caller.

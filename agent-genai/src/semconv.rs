@@ -170,6 +170,8 @@ pub mod attribute {
     pub const SERVER_ADDRESS: &str = "server.address";
     /// Its port.
     pub const SERVER_PORT: &str = "server.port";
+    /// Region of the cloud that serves the model.
+    pub const CLOUD_REGION: &str = "cloud.region";
     /// HTTP status.
     pub const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
     /// User that the request names.

@@ -2,6 +2,7 @@
 
 use super::cohere;
 use super::completions;
+use super::converse;
 use super::ollama;
 use super::rerank;
 use super::retrieval;
@@ -44,6 +45,8 @@ pub(crate) static SPECS: &[&Spec] = &[
     // Stores and search.
     &retrieval::SPEC,
     &retrieval::WEB,
+    // Amazon.
+    &converse::SPEC,
 ];
 
 /// What is said of an API.

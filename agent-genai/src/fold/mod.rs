@@ -16,7 +16,7 @@ use self::response::ResponseBody;
 use self::sessions::Ready;
 use self::stand::Stand;
 use crate::call::{Api, Call, Operation};
-use crate::codec::{RequestFacts, usage};
+use crate::codec::{RequestFacts, aws, usage};
 use crate::decoder::DecoderOptions;
 use crate::providers;
 use crate::recognise::Route;
@@ -91,6 +91,7 @@ impl Fold {
             call.http.server_address = Some(host.to_owned());
             call.http.server_port = port.or(Some(if tls { 443 } else { 80 }));
         }
+        call.http.region = aws::region(head);
         call.request.traceparent = head.headers.get("traceparent").map(str::to_owned);
         let session = SESSION_HEADERS
             .iter()

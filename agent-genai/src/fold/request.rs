@@ -23,8 +23,15 @@ pub(super) const BARE_STRING: usize = 1024;
 const CONTENT_MEMBERS: &[&str] =
     &["messages", "input", "inputs", "system", "instructions", "contents", "documents", "prompt"];
 /// Members anywhere that are bulk, or content, or both.
-const BULK_MEMBERS: &[&str] =
-    &["parameters", "input_schema", "description", "schema", "logit_bias", "encrypted_content"];
+const BULK_MEMBERS: &[&str] = &[
+    "parameters",
+    "input_schema",
+    "inputSchema",
+    "description",
+    "schema",
+    "logit_bias",
+    "encrypted_content",
+];
 
 /// The body so far.
 pub(super) struct RequestBody {

@@ -137,6 +137,7 @@ fn attributes(call: &Call, cost: &Cost, options: &RecordOptions) -> Attributes {
     if call.http.server_address.is_some() {
         out.some(name::SERVER_PORT, call.http.server_port);
     }
+    out.text(name::CLOUD_REGION, call.http.region.as_ref());
     out.some(name::HTTP_RESPONSE_STATUS_CODE, call.http.status);
     response(call, &mut out);
     match call.operation.kind() {

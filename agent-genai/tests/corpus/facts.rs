@@ -166,6 +166,13 @@ fn usage(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
     let input = reported("input").or_else(|| reported("total"));
     let input = match call.api {
         Api::AnthropicMessages => input.map(|input| input + read.unwrap_or(0) + written.unwrap_or(0)),
+        // Apart at Bedrock, too, whichever body; bodies in OpenAI's form contain them, and their total says so.
+        Api::BedrockConverse | Api::BedrockInvoke
+            if reported("total")
+                .is_none_or(|total| total != input.unwrap_or(0) + reported("output").unwrap_or(0)) =>
+        {
+            input.map(|input| input + read.unwrap_or(0) + written.unwrap_or(0))
+        }
         _ => input,
     };
     let reasoning = reported("reasoning");
@@ -279,6 +286,10 @@ fn upstream(place: &str, facts: &Value, exchange: &Exchange, call: &Call, tally:
         [("gen_ai.response.id", &call.response.id), ("gen_ai.request.model", &call.request.model)]
     {
         if let Some(expected) = text(&attributes[key]) {
+            // Upstream cuts the vendor and the version off Bedrock's model ids.
+            let bedrock = call.provider.starts_with("aws.") && key == "gen_ai.request.model";
+            let cut = found.as_ref().filter(|found| bedrock && found.contains(&expected));
+            let expected = cut.cloned().unwrap_or(expected);
             tally.same(place, key, &Some(expected), found);
         }
     }
