@@ -86,6 +86,8 @@ pub enum Api {
     CloudflareRun,
     /// IBM watsonx.
     Watsonx,
+    /// Alibaba's own generation (DashScope).
+    DashScope,
     /// Vector stores.
     VectorStore,
     /// Web search made for models.

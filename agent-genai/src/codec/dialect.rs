@@ -18,6 +18,9 @@ pub(crate) const USAGE_PLACES: &[&[&str]] = &[
 /// What stands for "no id" where a server writes the member out (Mistral).
 pub(crate) const NO_IDS: &[&str] = &["null"];
 
+/// Paths whose streams have no last event and no finish reason (Snowflake's own).
+pub(crate) const ENDLESS: &[&str] = &["api/v2/cortex/inference:complete"];
+
 /// What a provider does otherwise, and no body tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Habits {

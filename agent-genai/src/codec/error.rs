@@ -47,7 +47,9 @@ pub(crate) fn in_item(event: &str, item: &Value) -> Option<CallError> {
         Some(Value::Object(fields)) => !fields.is_empty(),
         _ => false,
     };
-    if !named && !carried {
+    // Cloudflare.
+    let refused = json::bool_at(item, &["success"]) == Some(false);
+    if !named && !carried && !refused {
         return None;
     }
     let status = ["status_code", "status", "http_status"]

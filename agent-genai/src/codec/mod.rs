@@ -20,6 +20,7 @@ pub(crate) mod images;
 pub(crate) mod json;
 pub(crate) mod media;
 pub(crate) mod moderations;
+pub(crate) mod native;
 pub(crate) mod ollama;
 pub(crate) mod openai_chat;
 pub(crate) mod openai_embeddings;

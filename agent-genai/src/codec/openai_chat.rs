@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::answers::Answers;
 use super::spec::{Make, Row, Spec};
-use super::{Codec, CodecOptions, dialect, error, json, usage};
+use super::{Codec, CodecOptions, RequestFacts, dialect, error, json, usage};
 use crate::call::{Api, Call, Operation};
 use crate::recognise::shape;
 
@@ -24,8 +24,15 @@ pub(crate) static SPEC: Spec = Spec {
         // Stored prompts (Portkey): the answer is a chat completion.
         Row::certain("prompts/*/completions", Operation::Chat),
         Row::certain("v1/chat", Operation::Chat).at("api.writer.com"),
+        // Databricks.
+        Row::likely("serving-endpoints/{model}/invocations", Operation::Chat),
+        // Snowflake.
+        Row::certain("api/v2/cortex/inference:complete", Operation::Chat),
     ],
-    request: |body| json::at(body, &["messages"]).is_some() || json::at(body, &["model"]).is_some(),
+    request: |body| {
+        let has = |key: &str| json::at(body, &[key]).is_some();
+        has("messages") || has("model") && !has("input") && !has("prompt")
+    },
     response: |event, body| shape::response(event, body).map(|api| api == Api::OpenAiChat),
     ..Spec::new(
         Api::OpenAiChat,
@@ -38,12 +45,13 @@ pub(crate) static SPEC: Spec = Spec {
 /// Folds one exchange of the chat completions API.
 pub(crate) struct OpenAiChat {
     answers: Answers,
+    endless: bool,
 }
 
 impl OpenAiChat {
     /// A fold for one exchange.
     pub(crate) fn new(options: CodecOptions) -> Self {
-        Self { answers: Answers::new(options) }
+        Self { answers: Answers::new(options), endless: false }
     }
 
     /// What whole answers and chunks say alike.
@@ -81,6 +89,10 @@ impl OpenAiChat {
 }
 
 impl Codec for OpenAiChat {
+    fn begin(&mut self, facts: &RequestFacts<'_>, _call: &mut Call) {
+        self.endless = facts.row.is_some_and(|row| dialect::ENDLESS.contains(&row.path));
+    }
+
     fn request(&mut self, body: &Value, call: &mut Call) {
         request::fold(body, self.answers.content(), call);
     }
@@ -103,6 +115,10 @@ impl Codec for OpenAiChat {
 
     fn finish(&mut self, call: &mut Call) {
         self.answers.finish(call);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.endless
     }
 
     fn held_bytes(&self) -> usize {

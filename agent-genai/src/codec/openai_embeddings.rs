@@ -14,6 +14,8 @@ pub(crate) static SPEC: Spec = Spec {
     rows: &[
         Row::likely("embeddings", Operation::Embeddings),
         Row::likely("multimodalembeddings", Operation::Embeddings),
+        // Databricks.
+        Row::likely("serving-endpoints/{model}/invocations", Operation::Embeddings),
     ],
     request: |body| json::at(body, &["input"]).is_some() || json::at(body, &["inputs"]).is_some(),
     response: |event, body| shape::response(event, body).map(|api| api == Api::OpenAiEmbeddings),
@@ -74,7 +76,7 @@ impl OpenAiEmbeddings {
 impl Codec for OpenAiEmbeddings {
     fn request(&mut self, body: &Value, call: &mut Call) {
         let request = &mut call.request;
-        request.model = json::string_at(body, &["model"]);
+        request.model = json::string_at(body, &["model"]).or_else(|| json::string_at(body, &["model_id"]));
         request.dimensions =
             ["dimensions", "output_dimension"].iter().find_map(|key| json::i64_at(body, &[key]));
         request.encoding_formats = json::strings_at(body, &["encoding_format"]);
@@ -99,8 +101,12 @@ impl Codec for OpenAiEmbeddings {
             call.error = Some(failure);
         }
         call.response.id = json::string_at(body, &["id"]);
-        call.response.model = json::string_at(body, &["model"]);
-        if let Some(data) = json::at(body, &["data"]).and_then(Value::as_array) {
+        // watsonx has names of its own for everything.
+        call.response.model =
+            json::string_at(body, &["model"]).or_else(|| json::string_at(body, &["model_id"]));
+        call.usage.input = json::u64_at(body, &["input_token_count"]);
+        let data = json::at(body, &["data"]).or_else(|| json::at(body, &["results"]));
+        if let Some(data) = data.and_then(Value::as_array) {
             call.response.vector_count = Some(skim::array_len(data));
             let first = data.first().and_then(|item| item.get("embedding"));
             call.response.vector_dimension = first.and_then(|vector| self.dimension(vector));

@@ -3,6 +3,7 @@
 use super::cohere;
 use super::completions;
 use super::converse;
+use super::native;
 use super::ollama;
 use super::rerank;
 use super::retrieval;
@@ -37,6 +38,11 @@ pub(crate) static SPECS: &[&Spec] = &[
     &ollama::CHAT,
     &ollama::GENERATE,
     &ollama::embed::SPEC,
+    // Servers with text APIs of their own.
+    &native::LLAMA_CPP,
+    &native::TGI,
+    &native::WATSONX,
+    &native::DASHSCOPE,
     // Cohere.
     &cohere::chat::SPEC,
     &cohere::chat_v1::SPEC,

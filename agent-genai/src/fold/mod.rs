@@ -131,6 +131,17 @@ impl Fold {
         );
     }
 
+    /// The path is another API's as well, and the body shows that it is that one.
+    fn reroute(&mut self, route: Route) {
+        self.call.api = route.api;
+        self.call.operation = route.operation;
+        let api = route.api;
+        self.route = Some(route);
+        self.name_provider();
+        self.make(api);
+        self.stand.standing = stand::Standing::Settled;
+    }
+
     /// Makes the decoder of the API and shows it the head.
     fn make(&mut self, api: Api) {
         self.stand.make(api, &self.options);

@@ -161,7 +161,12 @@ impl Fold {
             (Standing::Claimed, Some(body)) => {
                 // A request that a known provider will refuse for what it lacks is a failed call all the same.
                 let refused = || json::at(&body, &["model"]).is_some() && self.is_known_host();
-                if recognise::agrees(self.call.api, &body) || refused() {
+                let agrees = recognise::agrees(self.call.api, &body);
+                let rival = if agrees { None } else { recognise::rival(&self.head, &body) };
+                if let Some(route) = rival {
+                    self.reroute(route);
+                    self.read_request(&body);
+                } else if agrees || refused() {
                     self.stand.standing = Standing::Settled;
                     self.read_request(&body);
                 } else if unseen {

@@ -6,6 +6,7 @@ mod path;
 pub(crate) mod shape;
 
 use agent_wire::RequestHead;
+use serde_json::Value;
 
 use self::path::Match;
 pub(crate) use self::path::percent_decoded;
@@ -13,7 +14,7 @@ pub(crate) use self::shape::{
     Candidate, Shown, agrees, attached_response, is_foreign_key, is_own_key, request, session,
 };
 use crate::call::{Api, Operation};
-use crate::codec::spec::Row;
+use crate::codec::spec::{Row, Spec};
 
 /// What the head of a request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +129,8 @@ pub(crate) fn head(head: &RequestHead) -> Head {
     };
     let segments = path::segments(head.path());
     let whole = path::split_again(&segments);
-    let found = path::find(method, head, &segments).or_else(|| path::find(method, head, &whole));
+    let any = |_: &Spec| true;
+    let found = path::find(method, head, &segments, any).or_else(|| path::find(method, head, &whole, any));
     if let Some(found) = found {
         return Head::Api(route(found, head, &segments));
     }
@@ -142,6 +144,13 @@ pub(crate) fn head(head: &RequestHead) -> Head {
         return Head::Other;
     }
     Head::Unknown
+}
+
+/// Another API of the same path that takes this body, when the best by its path alone does not.
+pub(crate) fn rival(head: &RequestHead, body: &Value) -> Option<Route> {
+    let segments = path::segments(head.path());
+    let found = path::find(&head.method, head, &segments, |spec| (spec.request)(body))?;
+    Some(route(found, head, &segments))
 }
 
 fn route(found: Match, head: &RequestHead, segments: &[String]) -> Route {

@@ -48,10 +48,15 @@ pub(crate) fn percent_decoded(path: &str) -> String {
 }
 
 /// The row that fits best: one of this host before one of any, then the longest.
-pub(super) fn find(method: &str, head: &RequestHead, segments: &[String]) -> Option<Match> {
+pub(super) fn find(
+    method: &str,
+    head: &RequestHead,
+    segments: &[String],
+    takes: impl Fn(&Spec) -> bool,
+) -> Option<Match> {
     let host = head.authority().map(providers::split_authority).map(|(host, _)| host.to_ascii_lowercase());
     let mut best: Option<((bool, usize, usize), Match)> = None;
-    for spec in SPECS.iter().copied() {
+    for spec in SPECS.iter().copied().filter(|spec| takes(spec)) {
         for row in spec.rows {
             if row.method != method || !at_host(row, host.as_deref()) {
                 continue;

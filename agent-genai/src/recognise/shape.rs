@@ -226,5 +226,5 @@ pub(crate) fn is_foreign_key(key: &str) -> bool {
 
 /// Root members that a request of ours has at least one of.
 pub(crate) fn is_own_key(key: &str) -> bool {
-    matches!(key, "model" | "messages" | "input" | "contents" | "jsonrpc")
+    matches!(key, "model" | "messages" | "input" | "inputs" | "contents" | "jsonrpc")
 }

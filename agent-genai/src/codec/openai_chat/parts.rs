@@ -60,7 +60,10 @@ pub(super) fn part(item: &Value) -> Option<Part> {
     if let Value::String(text) = item {
         return Some(Part::Text(text.clone()));
     }
-    let kind = json::str_at(item, &["type"])?;
+    let Some(kind) = json::str_at(item, &["type"]) else {
+        // Alibaba's own API leaves the type out.
+        return json::string_at(item, &["text"]).map(Part::Text);
+    };
     let known = match kind {
         "text" | "input_text" | "output_text" => Some(Part::Text(item.get("text")?.as_str()?.to_owned())),
         "refusal" => json::str_at(item, &["refusal"]).map(refusal),
