@@ -16,6 +16,7 @@ pub(crate) mod dialect;
 pub(crate) mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod gemini;
 pub(crate) mod images;
 pub(crate) mod json;
 pub(crate) mod media;

@@ -3,6 +3,7 @@
 use super::cohere;
 use super::completions;
 use super::converse;
+use super::gemini;
 use super::native;
 use super::ollama;
 use super::rerank;
@@ -53,6 +54,8 @@ pub(crate) static SPECS: &[&Spec] = &[
     &retrieval::WEB,
     // Amazon.
     &converse::SPEC,
+    // Google.
+    &gemini::SPEC,
 ];
 
 /// What is said of an API.

@@ -267,7 +267,6 @@ mod tests {
             "/v1/messages/count_tokens",
             "/v1/messages/batches",
             "/v1/responses/input_tokens",
-            "/v1beta/models/g:generateContent",
             "/model/us.anthropic.claude%3A0/invoke",
             "/v1/traces/ingest",
         ] {

@@ -12,7 +12,12 @@ pub(super) fn input(messages: &[Message]) -> Value {
 /// `gen_ai.output.messages`. `finish_reasons`: also put each message's finish reason into it, as consumers of v1.41 expect.
 pub(super) fn output(messages: &[Message], finish_reasons: bool) -> Value {
     let one = |message: &Message| {
-        let reason = message.finish_reason.as_deref().filter(|_| finish_reasons).map(finish_reason);
+        let calls = message.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
+        let reason = message.finish_reason.as_deref().filter(|_| finish_reasons).map(|reason| match reason {
+            // Gemini stops for calls of functions, too.
+            "STOP" if calls => "tool_call",
+            reason => finish_reason(reason),
+        });
         message_value(message, reason)
     };
     messages.iter().map(one).collect()
@@ -53,12 +58,16 @@ fn message_value(message: &Message, finish_reason: Option<&str>) -> Value {
 /// The conventions' word for a provider's finish reason; an unknown one stays as it is.
 fn finish_reason(reason: &str) -> &str {
     match reason {
-        "stop" | "end_turn" | "stop_sequence" | "eos" | "completed" => "stop",
+        "stop" | "end_turn" | "stop_sequence" | "eos" | "completed" | "STOP" => "stop",
         "tool_calls" | "tool_use" | "function_call" => "tool_call",
-        "length" | "max_tokens" | "model_length" | "max_output_tokens" | "model_context_window_exceeded" => {
-            "length"
-        }
-        "content_filter" | "refusal" => "content_filter",
+        "length"
+        | "max_tokens"
+        | "model_length"
+        | "max_output_tokens"
+        | "model_context_window_exceeded"
+        | "MAX_TOKENS" => "length",
+        "content_filter" | "refusal" | "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT"
+        | "SPII" | "IMAGE_SAFETY" | "MODEL_ARMOR" => "content_filter",
         other => other,
     }
 }

@@ -63,6 +63,15 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
+/// A finish reason: a word, or the number that Google's older clients ask for in its place.
+fn word(reason: &Value) -> Option<String> {
+    match reason.as_u64() {
+        Some(1) => Some("STOP".to_owned()),
+        Some(2) => Some("MAX_TOKENS".to_owned()),
+        _ => text(reason),
+    }
+}
+
 fn names(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
     let response = &call.response;
     let pairs = [
@@ -102,7 +111,7 @@ fn outcome(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
         let failed = call.error.is_some();
         let expected: Vec<String> = reasons
             .iter()
-            .filter_map(|reason| text(reason).or_else(|| failed.then(|| "error".to_owned())))
+            .filter_map(|reason| word(reason).or_else(|| failed.then(|| "error".to_owned())))
             .collect();
         tally.same(place, "finish_reasons", &expected, &call.response.finish_reasons);
     }
@@ -172,6 +181,9 @@ fn usage(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
                 .is_none_or(|total| total != input.unwrap_or(0) + reported("output").unwrap_or(0)) =>
         {
             input.map(|input| input + read.unwrap_or(0) + written.unwrap_or(0))
+        // What the provider's own tools put before the model is counted beside the prompt.
+        Api::Gemini | Api::Interactions | Api::GeminiLive => {
+            input.map(|input| input + reported("tool_use_input").unwrap_or(0))
         }
         _ => input,
     };
@@ -183,6 +195,13 @@ fn usage(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
     );
     let output =
         reported("output").map(|output| if apart { output + reasoning.unwrap_or(0) } else { output });
+    // Gemini counts thoughts beside the candidates. Its last chunk leaves out a count of 0 candidates, and the independent folding then
+    // keeps that of a chunk before; the total tells what holds.
+    let output = match (call.api, reported("total").zip(input)) {
+        (Api::Gemini, Some((total, input))) => total.checked_sub(input).or(output),
+        (Api::Gemini, None) => reported("output").map(|output| output + reasoning.unwrap_or(0)),
+        _ => output,
+    };
     let within =
         |part: Option<u64>, whole: Option<u64>| part.map(|part| whole.map_or(part, |whole| part.min(whole)));
     let pairs = [
