@@ -79,7 +79,7 @@ impl Candidate {
         }
         match (self.pieces.last_mut(), thought) {
             (Some(Piece::Text(before)), false) | (Some(Piece::Thought(before)), true) => {
-                before.push_str(text)
+                before.push_str(text);
             }
             _ if !budget.facts(OVERHEAD) => {}
             (_, false) => self.pieces.push(Piece::Text(text.to_owned())),
