@@ -181,6 +181,7 @@ fn usage(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
                 .is_none_or(|total| total != input.unwrap_or(0) + reported("output").unwrap_or(0)) =>
         {
             input.map(|input| input + read.unwrap_or(0) + written.unwrap_or(0))
+        }
         // What the provider's own tools put before the model is counted beside the prompt.
         Api::Gemini | Api::Interactions | Api::GeminiLive => {
             input.map(|input| input + reported("tool_use_input").unwrap_or(0))
