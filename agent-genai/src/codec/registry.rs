@@ -13,6 +13,7 @@ use super::spec::Spec;
 use super::{anthropic, openai_chat, openai_embeddings, responses};
 use super::{anthropic_complete, batches};
 use super::{assistants, audio, decisions, images, moderations};
+use super::{cloudflare, ocr};
 use crate::call::Api;
 
 /// All of them. The order decides only between bodies on unknown paths that more than one API would take.
@@ -40,6 +41,8 @@ pub(crate) static SPECS: &[&Spec] = &[
     &ollama::GENERATE,
     &ollama::embed::SPEC,
     // Servers with text APIs of their own.
+    &cloudflare::SPEC,
+    &ocr::SPEC,
     &native::LLAMA_CPP,
     &native::TGI,
     &native::WATSONX,

@@ -94,8 +94,10 @@ fn names(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
         let hits = call.retrieval.as_ref().and_then(|retrieval| retrieval.hits);
         tally.same(place, "n_results", &Some(count), &hits);
     }
+    // Of Cloudflare's own streams the independent folding counts only the item with the usage.
+    let miscounted = call.api == Api::CloudflareRun;
     // One item for each chunk. The independent folding does not count chunks that only carry an error.
-    if let Some(chunks) = facts["chunks"].as_u64().filter(|_| call.error.is_none()) {
+    if let Some(chunks) = facts["chunks"].as_u64().filter(|_| call.error.is_none() && !miscounted) {
         tally.same(
             place,
             "chunks",

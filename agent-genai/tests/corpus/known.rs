@@ -17,7 +17,6 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("bedrock.converse-stream 9f64f88085fcb2e6: gen_ai.request.temperature", OTHER_SETTINGS),
     ("bedrock.invoke ", NO_CODEC),
     ("bedrock.invoke-stream ", NO_CODEC),
-    ("cloudflare.cloudflare.run ", NO_CODEC),
     (
         "cohere.cohere.chat.v2 84e7b74ec4b3df3c: failed",
         "the last event says finish_reason ERROR and why; the recorded folding does not read that member",
@@ -33,7 +32,6 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("gemini.interactions ", NO_CODEC),
     ("gemini.predict ", NO_CODEC),
     ("mcp.mcp ", NO_CODEC),
-    ("mistral.ocr ", NO_CODEC),
     ("sagemaker.sagemaker.invoke ", NO_CODEC),
     ("vertex.countTokens ", NO_CODEC),
     ("vertex.predict ", NO_CODEC),
