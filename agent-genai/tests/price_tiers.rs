@@ -158,8 +158,22 @@ fn fees_for_requests_and_searches() {
     let once = gemini("gemini-2.5-flash", searches.clone());
     assert_eq!((once.usd, once.lines.last().unwrap().item.as_str()), (usd("0.035"), "grounded_requests"));
     assert_eq!(gemini("gemini-3.5-flash", searches.clone()).usd, usd("0.042"));
+    assert_eq!(cost(&chat("x_ai", "grok-4.3", searches.clone())).usd, usd("0.015"));
     let unknown = cost(&chat("deepseek", "deepseek-v4-pro", searches));
     assert_eq!((unknown.usd, unknown.source), (None, CostSource::None));
+}
+
+#[test]
+fn reasoning_that_a_gateway_bills_but_does_not_report_whole() {
+    let mut call = chat("vercel", "openai/gpt-5", tokens(19, 93));
+    call.http.server_address = Some("ai-gateway.vercel.sh".to_owned());
+    assert_eq!(cost(&call).usd, usd("0.00095375"));
+    call.usage.reasoning = Some(64);
+    let unknown = cost(&call);
+    assert_eq!((unknown.usd, unknown.lines.last().unwrap().item.as_str()), (None, "reasoning_apart"));
+    call.usage.provider_usd = usd("0.00159375");
+    let theirs = cost(&call);
+    assert_eq!((theirs.usd, theirs.source), (usd("0.00159375"), CostSource::Provider));
 }
 
 #[test]

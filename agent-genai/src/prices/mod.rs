@@ -158,7 +158,12 @@ impl PriceTable {
         let context = Context::of(&call.request, &call.response, place, provider, &models);
         let prices = entry.as_ref().map(|entry| entry.prices(at, &context));
         let unpriced_tier = matches!(prices, Some(None));
-        let (mut lines, total) = cost::lines(call, prices.flatten().as_ref());
+        let (mut lines, mut total) = cost::lines(call, prices.flatten().as_ref());
+        let apart = matches!(&entry, Some(Entry::Table(found)) if found.seller.reasoning_apart);
+        if let Some(reasoning) = call.usage.reasoning.filter(|tokens| apart && *tokens > 0) {
+            lines.push(cost::apart_line(reasoning));
+            total = None;
+        }
         if let Some(tier) = context.tier.filter(|_| unpriced_tier) {
             lines.push(cost::tier_line(&tier));
         }
@@ -214,7 +219,7 @@ impl Entry<'_> {
         match self {
             // The user's price is the user's word, in every tier that has no price of its own.
             Self::Override(entry, _) => {
-                let layers = Layers { model: &entry.model, more: None, everywhere: &[], lent: false };
+                let layers = Layers { model: &entry.model, more: None, seller: None, lent: false };
                 Some(layers.prices(at, context).unwrap_or_else(|| entry.model.standard(at)))
             }
             Self::Table(found) => found.layers().prices(at, context),

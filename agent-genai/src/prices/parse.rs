@@ -255,6 +255,17 @@ fn minute(text: &str, path: &str) -> Result<u16> {
     parsed.ok_or_else(|| PriceError::invalid(path, format!("expected a time as 16:30 (UTC), found {text:?}")))
 }
 
+/// Prices of anything but tokens.
+pub(super) fn fees(value: &Value, path: &str) -> Result<PriceSet> {
+    let set = price_set(value, path)?;
+    match set.0.iter().find(|(item, _)| item.is_token()) {
+        Some((item, _)) => {
+            Err(PriceError::invalid(path, format!("`{}` is no fee: tokens are priced by model", item.name())))
+        }
+        None => Ok(set),
+    }
+}
+
 fn price_set(value: &Value, path: &str) -> Result<PriceSet> {
     let object = Object::new(value, path, ITEM_KEYS)?;
     let mut prices = Vec::new();

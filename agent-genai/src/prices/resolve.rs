@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::entry::{Change, Model, Moment, Price, PriceSet, Variant};
 use super::item::Item;
+use super::table::Provider;
 
 /// Which of a call's circumstances a variant is about: each is looked for on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub(super) struct Layers<'t> {
     pub(super) model: &'t Model,
     /// The fallback table's entry of the same model.
     pub(super) more: Option<&'t Model>,
-    /// What the provider asks for any model.
-    pub(super) everywhere: &'t [Variant],
+    /// The provider that was called, for what it asks for any model.
+    pub(super) seller: Option<&'t Provider>,
     /// The entry was lent by another provider: its variants do not hold.
     pub(super) lent: bool,
 }
@@ -51,22 +52,28 @@ impl<'t> Layers<'t> {
     pub(super) fn variants(&self, at: Moment) -> impl Iterator<Item = &'t Variant> {
         let own = Some(self.model).filter(|_| !self.lent);
         let lists = [own, self.completing(at)].into_iter().flatten().map(|model| model.variants.as_slice());
-        lists.chain([self.everywhere]).flatten()
+        lists.chain(self.seller.map(|seller| seller.variants.as_slice())).flatten()
     }
 
     /// The prices at that time for a call made in that way; `None` when neither entry says what its tier costs.
     pub(super) fn prices(&self, at: Moment, context: &Context) -> Option<PriceSet> {
         let mut prices = self.model.standard(at);
         let more = self.completing(at);
-        for (item, price) in more.map(|more| more.standard(at)).unwrap_or_default().0 {
+        let fees = self.seller.map(|seller| seller.fees.clone()).unwrap_or_default();
+        for (item, price) in
+            more.map(|more| more.standard(at)).unwrap_or_default().0.into_iter().chain(fees.0)
+        {
             // Subsets of tokens are priced by their wholes where the first table does not name them: only units are missing.
             if !item.is_token() && prices.own(item).is_none() {
                 prices.0.push((item, price));
             }
         }
         let own = Some(self.model).filter(|_| !self.lent);
-        let lists =
-            [own, more].into_iter().flatten().map(|model| model.variants.as_slice()).chain([self.everywhere]);
+        let lists = [own, more]
+            .into_iter()
+            .flatten()
+            .map(|model| model.variants.as_slice())
+            .chain(self.seller.map(|seller| seller.variants.as_slice()));
         let fitting = |kind: Kind| {
             lists.clone().map(|list| fitting(list, kind, at, context)).find(|found| !found.is_empty())
         };
@@ -132,7 +139,7 @@ mod tests {
     }
 
     fn input(model: &Model, more: Option<&Model>, context: &Context) -> Option<Decimal> {
-        let prices = Layers { model, more, everywhere: &[], lent: false }.prices(AT, context)?;
+        let prices = Layers { model, more, seller: None, lent: false }.prices(AT, context)?;
         prices.own(Item::Input).map(|price| price.at(0))
     }
 
@@ -147,7 +154,7 @@ mod tests {
         );
         assert_eq!(input(&first, None, &tier), None);
         assert_eq!(input(&first, Some(&more), &tier), Some(Decimal::ONE));
-        let prices = Layers { model: &first, more: Some(&more), everywhere: &[], lent: false }
+        let prices = Layers { model: &first, more: Some(&more), seller: None, lent: false }
             .prices(AT, &Context::default())
             .unwrap();
         assert!(prices.own(Item::WebSearches).is_some() && prices.own(Item::CacheRead).is_none());
@@ -170,7 +177,7 @@ mod tests {
         let times = entry(json!({"when": {"region": "us"}, "times": 1.1}));
         assert_eq!(input(&times, None, &context), Some(Decimal::from(11)));
         let prices =
-            Layers { model: &times, more: None, everywhere: &[], lent: false }.prices(AT, &context).unwrap();
+            Layers { model: &times, more: None, seller: None, lent: false }.prices(AT, &context).unwrap();
         assert_eq!(prices.own(Item::Input).unwrap().at(6), Decimal::from(22));
         assert_eq!(prices.own(Item::WebSearches).unwrap().at(0), Decimal::from(10));
         let mut both = Context::of_tier(Some("flex".to_owned()));

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
-use super::entry::{Model, Variant};
+use super::entry::{Model, PriceSet, Variant};
 use super::error::PriceError;
 use super::parse::{self, FORMAT, Object};
 use super::pattern::HostGlob;
@@ -29,6 +29,10 @@ pub(super) struct Provider {
     pub(super) fallback: Vec<String>,
     /// What holds for every model that says nothing of its own.
     pub(super) variants: Vec<Variant>,
+    /// What every model costs beside its tokens, unless it says something of its own.
+    pub(super) fees: PriceSet,
+    /// Reasoning is billed beside the reported output, which does not contain it.
+    pub(super) reasoning_apart: bool,
     pub(super) models: Vec<Model>,
     /// Its models in the fallback table.
     pub(super) more: Vec<Model>,
@@ -70,6 +74,7 @@ impl Snapshot {
                     have.names.extend(provider.names);
                     have.hosts.extend(provider.hosts);
                     have.variants.extend(provider.variants);
+                    have.fees.overlay(&provider.fees);
                     have.more = provider.models;
                 }
                 None => {
@@ -117,8 +122,11 @@ impl Snapshot {
     }
 }
 
+const PROVIDER_KEYS: &[&str] =
+    &["id", "names", "hosts", "fallback", "variants", "fees", "reasoning_apart", "models"];
+
 fn provider(value: &Value, path: &str) -> Result<Provider, PriceError> {
-    let object = Object::new(value, path, &["id", "names", "hosts", "fallback", "variants", "models"])?;
+    let object = Object::new(value, path, PROVIDER_KEYS)?;
     let owned = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let models = object.list("models")?.iter().enumerate();
     Ok(Provider {
@@ -127,6 +135,10 @@ fn provider(value: &Value, path: &str) -> Result<Provider, PriceError> {
         hosts: object.texts("hosts")?.into_iter().map(HostGlob::new).collect(),
         fallback: owned(object.texts("fallback")?),
         variants: parse::variants(&object)?,
+        fees: object
+            .get("fees")
+            .map_or_else(|| Ok(PriceSet::default()), |fees| parse::fees(fees, &object.at("fees")))?,
+        reasoning_apart: object.get("reasoning_apart").and_then(Value::as_bool).unwrap_or(false),
         models: models
             .map(|(n, value)| parse::model(value, &format!("{path}.models[{n}]")))
             .collect::<Result<_, _>>()?,
@@ -159,7 +171,8 @@ mod tests {
         let first = Snapshot::from_slice(SNAPSHOT).unwrap();
         for provider in &fallback.providers {
             assert!(provider.fallback.is_empty() || first.named(&provider.id).is_none(), "{}", provider.id);
-            assert!(!provider.models.is_empty() || !provider.variants.is_empty(), "{}", provider.id);
+            let more = !provider.variants.is_empty() || !provider.fees.0.is_empty();
+            assert!(!provider.models.is_empty() || more, "{}", provider.id);
             if first.named(&provider.id).is_none() {
                 assert!(!provider.hosts.is_empty(), "{} cannot be found", provider.id);
                 assert!(provider.names.iter().all(|name| first.named(name).is_none()), "{}", provider.id);

@@ -59,11 +59,8 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_words() {
-        assert!(
-            why("openai", None, "gpt-4o-mimi").ends_with("near: gpt-4o-mini, gpt-4o"),
-            "{}",
-            why("openai", None, "gpt-4o-mimi")
-        );
+        let near = why("openai", None, "gpt-4o-mimi");
+        assert!(near.contains("near: gpt-4o-mini"), "{near}");
         assert!(why("ollama", None, "llama3").contains("machines of one's own"));
         assert!(why("openai", Some("chatgpt.com"), "gpt-5").contains("paid by a plan"));
         assert!(why("pollinations", None, "openai").contains("prices of its own"));
