@@ -6,15 +6,20 @@ use crate::exchange::{
     Direction, ExchangeId, Interest, Limits, Nanos, RequestHead, ResponseHead, Role, Sink,
 };
 use crate::exchanges::Exchanges;
+use crate::headers::Headers;
 use crate::http1::framing::{self, Length};
 use crate::http1::head::{self, Collected, Head, HeadBuffer, Side};
 use crate::http1::message::{Message, Opening, Progress};
 use crate::http1::search::{Search, last_start};
+use crate::http2::{Context, Found, Resync, Session};
 use crate::lane::{Lane, State};
 use crate::websocket::{asks_for_websocket, is_websocket};
 
 /// Bytes without any message head after which the connection is called something else than HTTP.
 const OTHER_AFTER: u64 = 64 << 10;
+
+/// Longest HTTP/2 frame that is looked for: what servers in use welcome at most.
+const MAX_FRAME: u32 = 1 << 20;
 
 /// First line of the HTTP/2 connection preface (RFC 9113 section 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
@@ -27,7 +32,7 @@ pub enum Protocol {
     Unknown,
     /// HTTP/1.0 or HTTP/1.1.
     Http1,
-    /// HTTP/2: its preface was seen. Not decoded.
+    /// HTTP/2: its preface or its frames were seen, or the connection was upgraded to it.
     Http2,
     /// WebSocket, after a response that switched to it. Its messages belong to the exchange that did so.
     WebSocket,
@@ -46,6 +51,10 @@ pub struct Connection {
     ingress: Lane,
     exchanges: Exchanges,
     gaps: u64,
+    /// Looks for the frames of HTTP/2 (egress, ingress) as long as nothing is known.
+    searches: Option<Box<(Resync, Resync)>>,
+    /// Decodes everything from the moment at which HTTP/2 is known.
+    http2: Option<Box<Session>>,
 }
 
 impl Connection {
@@ -60,6 +69,8 @@ impl Connection {
             ingress: Lane::default(),
             exchanges: Exchanges::new(limits.max_pending),
             gaps: 0,
+            searches: Some(Box::new((Resync::beginning(), Resync::beginning()))),
+            http2: None,
         }
     }
 
@@ -80,11 +91,79 @@ impl Connection {
         };
         let lane = self.lane_mut(direction);
         lane.expected = lane.expected.saturating_add(data.len() as u64);
-        self.feed(direction, at, data, sink);
+        if self.http2.is_some() {
+            self.frames(direction, at, data, sink);
+        } else if !self.find_frames(direction, at, data, sink) {
+            self.feed(direction, at, data, sink);
+        }
+        if self.protocol != Protocol::Unknown {
+            self.searches = None;
+        }
+    }
+
+    /// Looks for HTTP/2 in a connection of which nothing is known yet. True: it is, and these bytes are taken.
+    fn find_frames(&mut self, direction: Direction, at: Nanos, data: &[u8], sink: &mut dyn Sink) -> bool {
+        let Some(searches) = &mut self.searches else { return false };
+        let search = match direction {
+            Direction::Egress => &mut searches.0,
+            Direction::Ingress => &mut searches.1,
+        };
+        let context = Context { requests: None, longest: MAX_FRAME, open: &|_| false };
+        let mut rest = data;
+        while !rest.is_empty() {
+            let (taken, found) = search.push(rest, at, &context);
+            rest = rest.get(taken..).unwrap_or_default();
+            if let Some(found) = found {
+                self.begin_frames(direction, found, at, sink);
+                self.frames(direction, at, rest, sink);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// HTTP/2 was found in the bytes of a direction.
+    fn begin_frames(&mut self, direction: Direction, found: Found, at: Nanos, sink: &mut dyn Sink) {
+        let mut session = self.session();
+        for (at, bytes) in session.found(direction, found, at, sink) {
+            session.feed(direction, at, &bytes, sink);
+        }
+        self.change_to(session, at, sink);
+    }
+
+    /// HTTP/2 on this connection, with what was seen of it so far.
+    fn session(&mut self) -> Session {
+        let mut session = Session::new(self.limits, self.exchanges.next_number());
+        if let Some(searches) = self.searches.take() {
+            session.resume(Direction::Egress, searches.0);
+            session.resume(Direction::Ingress, searches.1);
+        }
+        session
+    }
+
+    /// From here on the connection is HTTP/2.
+    fn change_to(&mut self, session: Session, at: Nanos, sink: &mut dyn Sink) {
+        self.leave(Protocol::Http2, at, sink);
+        self.http2 = Some(Box::new(session));
+    }
+
+    /// Bytes of a connection that is HTTP/2, as far as is known.
+    fn frames(&mut self, direction: Direction, at: Nanos, data: &[u8], sink: &mut dyn Sink) {
+        let Some(session) = &mut self.http2 else { return };
+        session.feed(direction, at, data, sink);
+        if session.is_doubtful(OTHER_AFTER) {
+            session.close(at, sink);
+            self.http2 = None;
+            self.protocol = Protocol::Other;
+        }
     }
 
     /// This direction carries no more (the TLS close was seen), the other one may.
     pub fn half_close(&mut self, direction: Direction, at: Nanos, sink: &mut dyn Sink) {
+        if let Some(session) = &mut self.http2 {
+            session.half_close(direction, at, sink);
+            return;
+        }
         self.end_lane(direction, at, sink);
         if self.side(direction) == Side::Response {
             for id in self.exchanges.waiting() {
@@ -104,6 +183,9 @@ impl Connection {
                 }
             }
         }
+        if let Some(session) = &mut self.http2 {
+            session.close(at, sink);
+        }
         let (first, second) = match self.role {
             Some(Role::Server) => (Direction::Ingress, Direction::Egress),
             Some(Role::Client) | None => (Direction::Egress, Direction::Ingress),
@@ -120,7 +202,13 @@ impl Connection {
     /// Which end the observed process is, once a message head was seen.
     #[must_use]
     pub fn role(&self) -> Option<Role> {
-        self.role
+        self.role.or_else(|| self.http2.as_ref()?.role())
+    }
+
+    /// Bytes of HTTP/2 bodies that the sink did not want, so far.
+    #[must_use]
+    pub fn unwanted_bytes(&self) -> u64 {
+        self.http2.as_ref().map_or(0, |session| session.unwanted_bytes())
     }
 
     /// What is being spoken.
@@ -132,7 +220,10 @@ impl Connection {
     /// Bytes of memory held for this connection now. What decompressors hold is estimated.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        size_of::<Self>() + self.egress.held_bytes() + self.ingress.held_bytes() + self.exchanges.held_bytes()
+        let searches = self.searches.as_ref().map_or(0, |both| both.0.held_bytes() + both.1.held_bytes());
+        let frames = self.http2.as_ref().map_or(0, |session| session.held_bytes());
+        let lanes = self.egress.held_bytes() + self.ingress.held_bytes();
+        size_of::<Self>() + lanes + self.exchanges.held_bytes() + searches + frames
     }
 
     /// Bytes missing so far, in both directions.
@@ -171,6 +262,13 @@ impl Connection {
         let mut rest = input;
         let mut again: Vec<(Vec<u8>, usize)> = Vec::new();
         loop {
+            if self.http2.is_some() {
+                while let Some((bytes, from)) = again.pop() {
+                    self.frames(direction, at, bytes.get(from..).unwrap_or_default(), sink);
+                }
+                self.frames(direction, at, rest, sink);
+                return;
+            }
             let repeat = if let Some((bytes, from)) = again.last_mut() {
                 let piece = bytes.get(*from..).unwrap_or_default();
                 if piece.is_empty() {
@@ -278,25 +376,33 @@ impl Connection {
     ) -> bool {
         let side = self.side(direction);
         if bytes.starts_with(HTTP2_PREFACE) && side != Side::Response {
-            self.role.get_or_insert(role_of(direction, true));
-            self.leave(Protocol::Http2, at, sink);
+            let mut session = self.session();
+            session.expect_preface(direction, bytes.len());
+            self.change_to(session, at, sink);
             return true;
         }
         let length = bytes.len() as u64;
         match head::parse(bytes, found) {
             Some(Head::Request(head)) if side != Side::Response => {
-                self.role.get_or_insert(role_of(direction, true));
+                self.found_role(role_of(direction, true), sink);
                 self.protocol = Protocol::Http1;
                 self.request(direction, head, length, started, at, sink);
                 true
             }
             Some(Head::Response(head)) if side != Side::Request => {
-                self.role.get_or_insert(role_of(direction, false));
+                self.found_role(role_of(direction, false), sink);
                 self.protocol = Protocol::Http1;
                 self.response(direction, head, length, found, started, at, sink);
                 true
             }
             _ => false,
+        }
+    }
+
+    fn found_role(&mut self, role: Role, sink: &mut dyn Sink) {
+        if self.role.is_none() {
+            self.role = Some(role);
+            sink.role(role);
         }
     }
 
@@ -321,6 +427,7 @@ impl Connection {
             response: false,
             length,
             headers: &headers,
+            codings: framing::other_transfer_codings(&headers),
             head_bytes,
             at,
             interest,
@@ -381,6 +488,11 @@ impl Connection {
             self.exchanges.open_attached(head.version, started, sink);
         }
         let Some(exchange) = self.exchanges.next_response(false) else { return };
+        if head.status == 101 && names(&head.headers, "upgrade", "h2c") {
+            let id = exchange.id;
+            self.upgrade_to_frames(direction, id, at, sink);
+            return;
+        }
         let (id, method, mut interest) = (exchange.id, exchange.method, exchange.interest);
         let silent = !exchange.begin_response();
         let leaves = framing::leaves_http(method, head.status);
@@ -400,8 +512,18 @@ impl Connection {
                 message.skip();
             }
         }
-        let opening =
-            Opening { id, response: true, length, headers: &headers, head_bytes, at, interest, silent };
+        let codings = framing::other_transfer_codings(&headers);
+        let opening = Opening {
+            id,
+            response: true,
+            length,
+            headers: &headers,
+            codings,
+            head_bytes,
+            at,
+            interest,
+            silent,
+        };
         if let Some(early) = early {
             return self.switch(direction, &opening, &early, sink);
         }
@@ -409,6 +531,19 @@ impl Connection {
         if leaves {
             self.leave(Protocol::Other, at, sink);
         }
+    }
+
+    /// The server changes to HTTP/2; the request becomes stream 1 (RFC 7540 section 3.2).
+    fn upgrade_to_frames(&mut self, responses: Direction, id: ExchangeId, at: Nanos, sink: &mut dyn Sink) {
+        let requests = other(responses);
+        // A client sends all of its request before anything else.
+        if let State::Body(message) = std::mem::replace(&mut self.lane_mut(requests).state, State::Opaque) {
+            self.finish_message(message, true, at, sink);
+        }
+        let request = self.exchanges.take(id);
+        let next = self.exchanges.next_number();
+        let role = role_of(requests, true);
+        self.change_to(Session::upgraded(self.limits, role, request, next), at, sink);
     }
 
     fn begin(&mut self, direction: Direction, opening: &Opening<'_>, sink: &mut dyn Sink) {
@@ -475,6 +610,17 @@ impl Connection {
         self.gaps = self.gaps.saturating_add(missing);
         let lane = self.lane_mut(direction);
         lane.expected = lane.expected.saturating_add(missing);
+        if let Some(session) = &mut self.http2 {
+            session.gap(direction, missing, at, sink);
+            return;
+        }
+        if let Some(searches) = &mut self.searches {
+            match direction {
+                Direction::Egress => searches.0.forget(missing),
+                Direction::Ingress => searches.1.forget(missing),
+            }
+        }
+        let lane = self.lane_mut(direction);
         match std::mem::replace(&mut lane.state, State::Opaque) {
             State::Opaque => {}
             State::Switching(message, _) => {
@@ -558,13 +704,21 @@ impl Connection {
     }
 }
 
-fn other(direction: Direction) -> Direction {
+/// Whether a field that lists names lists this one.
+fn names(headers: &Headers, field: &str, name: &str) -> bool {
+    headers
+        .get_all(field)
+        .flat_map(|value| value.split(','))
+        .any(|listed| listed.trim().eq_ignore_ascii_case(name))
+}
+
+pub(crate) fn other(direction: Direction) -> Direction {
     match direction {
         Direction::Egress => Direction::Ingress,
         Direction::Ingress => Direction::Egress,
     }
 }
 
-fn role_of(direction: Direction, sends_requests: bool) -> Role {
+pub(crate) fn role_of(direction: Direction, sends_requests: bool) -> Role {
     if (direction == Direction::Egress) == sends_requests { Role::Client } else { Role::Server }
 }

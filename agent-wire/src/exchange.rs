@@ -43,11 +43,11 @@ pub struct ExchangeId(pub u64);
 pub struct RequestHead {
     /// Method, as sent (`POST`). Empty when it is unknown because the capture began inside the exchange.
     pub method: String,
-    /// Request target, as sent: origin form (`/v1/x?y`), absolute form, or `host:port` for CONNECT.
+    /// Request target, as sent: origin form (`/v1/x?y`), absolute form, or `host:port` for CONNECT. Empty when it is unknown.
     pub target: String,
     /// Protocol version.
     pub version: Version,
-    /// Header fields.
+    /// Header fields. Of HTTP/2's pseudo fields `:scheme`, `:authority` and `:protocol` are among them.
     pub headers: Headers,
 }
 
@@ -86,7 +86,7 @@ impl RequestHead {
 /// The head of a final (not 1xx) response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResponseHead {
-    /// Status code, 100 to 999.
+    /// Status code, 100 to 999; 0 when it is unknown because the head was lost, or came before the capture.
     pub status: u16,
     /// Protocol version.
     pub version: Version,
@@ -259,6 +259,8 @@ pub struct ExchangeEnd {
 /// client sends is the request body and what the server sends is the response body, in the order of arrival; each ends with a close message
 /// or with the connection, and the exchange with both.
 pub trait Sink {
+    /// Which end of the connection the observed process is; said once, before the first exchange.
+    fn role(&mut self, _role: Role) {}
     /// A request head. The answer says whether its bodies are wanted.
     fn request_head(&mut self, id: ExchangeId, head: RequestHead, at: Nanos) -> Interest;
     /// A piece of the request body. `Skip` ends the decoding of the whole exchange's bodies.
@@ -282,7 +284,7 @@ pub struct Limits {
     pub max_head: usize,
     /// Longest event or line that is handed on whole, in bytes.
     pub max_item: usize,
-    /// Most exchanges that may wait for their response (pipelining).
+    /// Most exchanges that may be under way at once (pipelining; streams of HTTP/2, of which servers allow some hundreds).
     pub max_pending: usize,
     /// Most bytes that one body may decode to; the rest is counted, not decoded (decompression bombs).
     pub max_decoded: u64,
@@ -290,6 +292,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_head: 256 << 10, max_item: 16 << 20, max_pending: 128, max_decoded: 1 << 30 }
+        Self { max_head: 256 << 10, max_item: 16 << 20, max_pending: 512, max_decoded: 1 << 30 }
     }
 }

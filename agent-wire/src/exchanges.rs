@@ -87,6 +87,18 @@ impl Exchanges {
         self.queue.iter().filter(|e| e.response == Part::Waiting).map(|e| e.id).collect()
     }
 
+    /// The number of the next exchange.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// Takes out the exchange that was upgraded to another protocol, without a word to the sink. `None` when it is over for the sink.
+    pub(crate) fn take(&mut self, id: ExchangeId) -> Option<(ExchangeId, Interest)> {
+        let place = self.queue.iter().position(|exchange| exchange.id == id)?;
+        let exchange = self.queue.remove(place)?;
+        (!exchange.ended).then_some((exchange.id, exchange.interest))
+    }
+
     /// Every exchange, oldest first.
     pub(crate) fn all(&self) -> Vec<ExchangeId> {
         self.queue.iter().map(|e| e.id).collect()

@@ -15,6 +15,7 @@ mod exchanges;
 mod grpc;
 mod headers;
 mod http1;
+mod http2;
 mod items;
 mod jsonarray;
 mod lane;

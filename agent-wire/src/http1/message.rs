@@ -6,7 +6,7 @@ use crate::body::BodyDecoder;
 use crate::exchange::{Body, ExchangeId, Interest, Limits, MessageEnd, Nanos, Sink};
 use crate::headers::Headers;
 use crate::http1::chunked::{Chunked, Found};
-use crate::http1::framing::{Length, other_transfer_codings};
+use crate::http1::framing::Length;
 use crate::items::Out;
 use crate::websocket::{Session, WsDecoder};
 
@@ -39,6 +39,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) response: bool,
     pub(crate) length: Length,
     pub(crate) headers: &'a Headers,
+    /// Codings of the message, beside those that the fields name as content codings; applied after them.
+    pub(crate) codings: Vec<String>,
     /// Bytes of the head.
     pub(crate) head_bytes: u64,
     pub(crate) at: Nanos,
@@ -66,10 +68,8 @@ impl Message {
         };
         let wanted =
             opening.interest == Interest::Full && !opening.silent && opening.length != Length::Known(0);
-        let decoder = wanted.then(|| {
-            let codings = other_transfer_codings(opening.headers);
-            BodyDecoder::new(opening.headers, &codings, opening.response, limits)
-        });
+        let decoder =
+            wanted.then(|| BodyDecoder::new(opening.headers, &opening.codings, opening.response, limits));
         let end = MessageEnd { at: opening.at, wire_bytes: opening.head_bytes, ..MessageEnd::default() };
         Self {
             id: opening.id,
@@ -210,6 +210,21 @@ impl Message {
             return Progress::Done;
         }
         progress
+    }
+
+    /// Bytes of the message that are no body came.
+    pub(crate) fn note_framing(&mut self, bytes: u64, at: Nanos) {
+        self.end.wire_bytes = self.end.wire_bytes.saturating_add(bytes);
+        self.end.at = at;
+    }
+
+    /// Bytes are missing that are no body.
+    pub(crate) fn note_lost(&mut self, bytes: u64) {
+        self.end.lost_bytes = self.end.lost_bytes.saturating_add(bytes);
+    }
+
+    pub(crate) fn set_trailers(&mut self, trailers: Headers) {
+        self.end.trailers = trailers;
     }
 
     /// Nobody wants the body any more.
