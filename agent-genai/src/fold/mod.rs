@@ -189,7 +189,7 @@ impl Fold {
 
     /// The final response head; `at` is the time of its first byte.
     pub fn response_head(&mut self, head: &ResponseHead, at: Nanos) -> Interest {
-        self.call.http.status = Some(head.status);
+        self.call.http.status = Some(head.status).filter(|status| *status != 0);
         self.call.timing.response_start = Some(at);
         self.call.timing.end = self.call.timing.end.max(at);
         self.call.response.request_id =

@@ -3,6 +3,9 @@
 /// Length of a frame header.
 pub(crate) const HEADER: usize = 9;
 
+/// Every peer takes frames of this length (RFC 9113 section 4.2).
+const SHORTEST_MAX: u32 = 1 << 14;
+
 /// What a client sends first (RFC 9113 section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -97,7 +100,9 @@ impl FrameHeader {
             Kind::GoAway => !on_stream && self.length >= 8,
             Kind::WindowUpdate => self.length == 4,
             Kind::Continuation => on_stream,
-            Kind::Extension | Kind::Unknown => true,
+            Kind::Extension => true,
+            // Nobody was told that more of what nobody knows is welcome.
+            Kind::Unknown => self.length <= SHORTEST_MAX,
         }
     }
 
@@ -117,7 +122,14 @@ impl FrameHeader {
             Kind::Extension => self.stream == 0,
             _ => self.stream == 0 || self.stream % 2 == 1,
         };
-        self.is_legal() && self.flags & !flags == 0 && !self.reserved && stream && self.length <= longest
+        // A header block is cut only where a frame would be too long.
+        let cut = matches!(self.kind, Kind::Headers | Kind::PushPromise) && !self.has(END_HEADERS);
+        let cut = cut && self.length < SHORTEST_MAX;
+        !cut && self.is_legal()
+            && self.flags & !flags == 0
+            && !self.reserved
+            && stream
+            && self.length <= longest
     }
 }
 

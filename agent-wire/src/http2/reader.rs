@@ -29,16 +29,28 @@ pub(super) struct Block {
     pub(super) started: Nanos,
 }
 
+/// What is known about some payload of a DATA frame.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Payload {
+    pub(super) stream: u32,
+    /// Bytes of frame header and padding that came with it.
+    pub(super) framing: u64,
+    /// The frame ends behind it.
+    pub(super) over: bool,
+    /// And so does the message.
+    pub(super) end: bool,
+}
+
 /// What some bytes brought.
 pub(super) enum Event<'a> {
     /// Nothing that concerns anybody.
     Nothing,
     /// The client's preface: this direction carries requests.
     Preface,
-    /// Payload of DATA, `framing` bytes of frame header and padding with it. `end`: the message ends behind it.
-    Data { stream: u32, data: &'a [u8], framing: u64, end: bool },
-    /// Payload of DATA that is missing.
-    Gap { stream: u32, bytes: u64, framing: u64, end: bool },
+    /// Payload of DATA.
+    Data(Payload, &'a [u8]),
+    /// So many bytes of payload of DATA are missing.
+    Gap(Payload, u64),
     /// A header block.
     Block(Block),
     /// A stream is given up.
@@ -328,9 +340,14 @@ impl Data {
         !self.pad_due && self.data == 0 && self.pad == 0
     }
 
-    fn report<'a>(&mut self, data: &'a [u8]) -> Event<'a> {
+    fn payload(&mut self) -> Payload {
+        let over = self.is_over();
         let framing = std::mem::take(&mut self.framing);
-        Event::Data { stream: self.stream, data, framing, end: self.end && self.is_over() }
+        Payload { stream: self.stream, framing, over, end: self.end && over }
+    }
+
+    fn report<'a>(&mut self, data: &'a [u8]) -> Event<'a> {
+        Event::Data(self.payload(), data)
     }
 
     fn step<'a>(&mut self, input: &'a [u8]) -> (usize, Event<'a>) {
@@ -361,8 +378,6 @@ impl Data {
         self.data -= bytes;
         let padding = (missing - bytes).min(self.pad);
         self.pad -= padding;
-        let framing = std::mem::take(&mut self.framing);
-        let end = self.end && self.is_over();
-        (bytes + padding, Event::Gap { stream: self.stream, bytes, framing, end })
+        (bytes + padding, Event::Gap(self.payload(), bytes))
     }
 }

@@ -238,19 +238,19 @@ impl Session {
                 return vec![(at, bytes)];
             }
             (Event::Block(block), _) => self.block(direction, &block, at, sink),
-            (Event::Data { stream, data, framing, end }, Some(responses)) => {
-                if !self.streams.is_wanted(stream) {
+            (Event::Data(payload, data), Some(responses)) => {
+                if !self.streams.is_wanted(payload.stream) {
                     self.unwanted = self.unwanted.saturating_add(data.len() as u64);
                 }
-                self.streams.data(stream, responses, data, framing, end, at, sink);
+                self.streams.data(payload, responses, data, at, sink);
             }
-            (Event::Gap { stream, bytes, framing, end }, Some(responses)) => {
-                self.streams.gap(stream, responses, bytes, framing, end, at, sink);
+            (Event::Gap(payload, bytes), Some(responses)) => {
+                self.streams.gap(payload, responses, bytes, at, sink);
             }
             (Event::Reset(stream), Some(_)) => self.streams.reset(stream, at, sink),
             (Event::GoAway(last), Some(true)) => self.streams.go_away(last, at, sink),
             // Whose they are cannot be known.
-            (Event::Data { .. } | Event::Gap { .. } | Event::Reset(_) | Event::GoAway(_), _) => {}
+            (Event::Data(..) | Event::Gap(..) | Event::Reset(_) | Event::GoAway(_), _) => {}
         }
         Vec::new()
     }

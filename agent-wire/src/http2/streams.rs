@@ -7,7 +7,7 @@ use crate::headers::Headers;
 
 use super::head;
 use super::hpack::Section;
-use super::reader::Block;
+use super::reader::{Block, Payload};
 use super::stream::{Head, Stream};
 
 /// Streams given up whose last frames may still come.
@@ -179,18 +179,16 @@ impl Streams {
         true
     }
 
-    /// Payload of DATA and its framing.
-    #[expect(clippy::too_many_arguments, reason = "the facts about one piece of a frame")]
+    /// Payload of DATA.
     pub(super) fn data(
         &mut self,
-        number: u32,
+        payload: Payload,
         response: bool,
         data: &[u8],
-        framing: u64,
-        end: bool,
         at: Nanos,
         sink: &mut dyn Sink,
     ) {
+        let Payload { stream: number, framing, over, end } = payload;
         if !self.receives(number, response, at, sink) {
             return;
         }
@@ -198,23 +196,21 @@ impl Streams {
         stream.data(response, data, framing, at, sink);
         if end {
             self.finish(number, response, at, sink);
-        } else if let Some(truncated) = stream.missed_end(response) {
+        } else if over && let Some(truncated) = stream.missed_end(response) {
             self.finish_as(number, response, truncated, at, sink);
         }
     }
 
     /// Payload of DATA that is missing.
-    #[expect(clippy::too_many_arguments, reason = "the facts about one piece of a frame")]
     pub(super) fn gap(
         &mut self,
-        number: u32,
+        payload: Payload,
         response: bool,
         missing: u64,
-        framing: u64,
-        end: bool,
         at: Nanos,
         sink: &mut dyn Sink,
     ) {
+        let Payload { stream: number, framing, end, .. } = payload;
         if !self.receives(number, response, at, sink) {
             return;
         }

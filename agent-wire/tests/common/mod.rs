@@ -160,6 +160,22 @@ impl Notes {
         all
     }
 
+    /// The number and the end, if it has come, of each exchange so far.
+    pub(crate) fn per_exchange_so_far(&self) -> Vec<(u64, Option<ExchangeEnd>)> {
+        let mut all: Vec<(u64, Option<ExchangeEnd>)> = Vec::new();
+        for note in &self.notes {
+            match note {
+                Note::Request(id, _) => all.push((*id, None)),
+                Note::End(id, end) => all
+                    .iter_mut()
+                    .filter(|(of, _)| of == id)
+                    .for_each(|(_, known)| *known = Some(end.clone())),
+                _ => {}
+            }
+        }
+        all
+    }
+
     pub(crate) fn request(&self, id: u64) -> &RequestHead {
         self.find(|note| match note {
             Note::Request(of, head) if *of == id => Some(head),

@@ -22,8 +22,6 @@ pub struct Drops {
     pub memory_exchanges: u64,
     /// Connections given up because there were too many.
     pub evicted_connections: u64,
-    /// Connections that spoke HTTP/2, which is not decoded yet.
-    pub http2_connections: u64,
     /// Spans that could not be delivered to the collector.
     pub export_spans: u64,
     /// Calls that a slow reader missed.
@@ -43,7 +41,6 @@ impl Drops {
             untracked_processes,
             memory_exchanges,
             evicted_connections,
-            http2_connections,
             export_spans,
             unread_calls,
             record_frames,
@@ -62,7 +59,6 @@ impl Drops {
             (*export_spans, "span not exported", "spans not exported"),
             (*unread_calls, "call not shown (reader too slow)", "calls not shown (reader too slow)"),
             (*record_frames, "frame not recorded", "frames not recorded"),
-            (*http2_connections, "HTTP/2 connection not decoded yet", "HTTP/2 connections not decoded yet"),
         ]
         .into_iter()
         .filter(|(number, ..)| *number > 0)

@@ -89,11 +89,11 @@ fn the_closing_line_always_names_the_drops() {
     assert_eq!(summary.line(&Drops::default()), "0 calls · 0 tokens in, 0 out · $0 · no drops");
     summary.add(&record());
     summary.add(&failed());
-    let drops = Drops { capture_bytes: 5, http2_connections: 1, ..Drops::default() };
+    let drops = Drops { capture_bytes: 5, record_frames: 1, ..Drops::default() };
     assert_eq!(
         summary.line(&drops),
         "2 calls · 1 failed · 1 incomplete · 812 tokens in, 25 out · $0.000137 · 1 of unknown cost · \
-         dropped: 5 bytes lost in capture, 1 HTTP/2 connection not decoded yet"
+         dropped: 5 bytes lost in capture, 1 frame not recorded"
     );
 }
 

@@ -202,10 +202,13 @@ pub fn prometheus(report: &StatusReport) -> String {
         "undecoded_connections_total",
         "counter",
         "Connections not decoded, by protocol.",
-        &[
-            ("{protocol=\"http2\"}", engine.http2_connections),
-            ("{protocol=\"other\"}", engine.not_http_connections),
-        ],
+        &[("{protocol=\"other\"}", engine.not_http_connections)],
+    );
+    family(
+        "http2_connections_total",
+        "counter",
+        "Connections that spoke HTTP/2.",
+        &[("", engine.http2_connections)],
     );
     family("held_bytes", "gauge", "Bytes held for exchanges in flight.", &[("", engine.held_bytes)]);
     family(

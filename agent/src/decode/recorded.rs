@@ -67,7 +67,6 @@ impl Replayer {
                 exchanges: &mut exchanges,
                 decoder: &self.decoder,
                 role: Some(Role::Client),
-                direction: Direction::Egress,
                 tls: recorded.tls,
                 ended: &mut ended,
             },
@@ -93,32 +92,30 @@ impl Replayer {
         let mut dates = BTreeMap::new();
         let mut wire = Connection::new(self.limits);
         let mut offsets = (0_u64, 0_u64);
-        let mut step =
-            |wire: &mut Connection, direction, run: &mut dyn FnMut(&mut Connection, &mut TimedSink<'_>)| {
-                let mut sink = TimedSink {
-                    inner: FoldSink {
-                        exchanges: &mut exchanges,
-                        decoder: &self.decoder,
-                        role: wire.role(),
-                        direction,
-                        tls: false,
-                        ended: &mut ended,
-                    },
-                    times: None,
-                    dates: std::mem::take(&mut dates),
-                };
-                run(wire, &mut sink);
-                dates = sink.dates;
+        let mut step = |wire: &mut Connection, run: &mut dyn FnMut(&mut Connection, &mut TimedSink<'_>)| {
+            let mut sink = TimedSink {
+                inner: FoldSink {
+                    exchanges: &mut exchanges,
+                    decoder: &self.decoder,
+                    role: wire.role(),
+                    tls: false,
+                    ended: &mut ended,
+                },
+                times: None,
+                dates: std::mem::take(&mut dates),
             };
+            run(wire, &mut sink);
+            dates = sink.dates;
+        };
         for (direction, bytes) in pieces {
             let offset = match direction {
                 Direction::Egress => &mut offsets.0,
                 Direction::Ingress => &mut offsets.1,
             };
-            step(&mut wire, direction, &mut |wire, sink| wire.push(direction, *offset, 0, bytes, sink));
+            step(&mut wire, &mut |wire, sink| wire.push(direction, *offset, 0, bytes, sink));
             *offset += bytes.len() as u64;
         }
-        step(&mut wire, Direction::Ingress, &mut |wire, sink| wire.close(Some(offsets), 0, sink));
+        step(&mut wire, &mut |wire, sink| wire.close(Some(offsets), 0, sink));
         let mut ended: Vec<_> = std::mem::take(&mut ended);
         ended.sort_by_key(|(number, _)| *number);
         ended
@@ -201,6 +198,10 @@ impl TimedSink<'_> {
 }
 
 impl Sink for TimedSink<'_> {
+    fn role(&mut self, role: Role) {
+        self.inner.role(role);
+    }
+
     fn request_head(&mut self, id: ExchangeId, head: RequestHead, _: Nanos) -> Interest {
         self.inner.request_head(id, head, self.at(|t| t.start))
     }

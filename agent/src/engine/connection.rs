@@ -18,8 +18,6 @@ pub(crate) enum Turn {
     NotHttp,
     /// A WebSocket session that was followed has ended, or is of no interest any more.
     Over,
-    /// HTTP/2, which is not decoded yet.
-    Http2,
 }
 
 /// One connection.
@@ -38,6 +36,8 @@ pub(crate) struct Tracked {
     told: Option<ExchangeId>,
     /// Messages of a WebSocket session were wanted.
     followed: bool,
+    /// It was told that this is HTTP/2.
+    told_http2: bool,
 }
 
 impl Tracked {
@@ -51,6 +51,7 @@ impl Tracked {
             held: 0,
             told: None,
             followed: false,
+            told_http2: false,
         }
     }
 
@@ -58,7 +59,6 @@ impl Tracked {
     fn run(
         &mut self,
         decoder: &Decoder,
-        direction: Direction,
         step: impl FnOnce(&mut Connection, &mut FoldSink<'_>),
     ) -> Vec<(ExchangeId, Call)> {
         let mut ended = Vec::new();
@@ -67,7 +67,6 @@ impl Tracked {
                 exchanges: &mut self.exchanges,
                 decoder,
                 role: wire.role(),
-                direction,
                 tls: true,
                 ended: &mut ended,
             };
@@ -85,12 +84,12 @@ impl Tracked {
         at: Nanos,
         bytes: &[u8],
     ) -> Vec<(ExchangeId, Call)> {
-        self.run(decoder, direction, |wire, sink| wire.push(direction, offset, at, bytes, sink))
+        self.run(decoder, |wire, sink| wire.push(direction, offset, at, bytes, sink))
     }
 
     /// The process will write no more.
     pub(crate) fn shutdown(&mut self, decoder: &Decoder, at: Nanos) -> Vec<(ExchangeId, Call)> {
-        self.run(decoder, Direction::Egress, |wire, sink| wire.half_close(Direction::Egress, at, sink))
+        self.run(decoder, |wire, sink| wire.half_close(Direction::Egress, at, sink))
     }
 
     /// Nothing more comes.
@@ -100,7 +99,7 @@ impl Tracked {
         ends: Option<(u64, u64)>,
         at: Nanos,
     ) -> Vec<(ExchangeId, Call)> {
-        let mut ended = self.run(decoder, Direction::Ingress, |wire, sink| wire.close(ends, at, sink));
+        let mut ended = self.run(decoder, |wire, sink| wire.close(ends, at, sink));
         // What the wire no longer knows of (it was given up before) ends here.
         ended.extend(self.exchanges.end_all(at));
         ended
@@ -110,7 +109,8 @@ impl Tracked {
     pub(crate) fn turn(&mut self) -> Turn {
         let Some(wire) = &self.wire else { return Turn::Same };
         let turn = match wire.protocol() {
-            Protocol::Http2 => Turn::Http2,
+            // Heads only is of no use: the kernel does not know where a request begins.
+            Protocol::Http2 => Turn::Same,
             Protocol::Other if self.followed => Turn::Over,
             Protocol::Other => Turn::NotHttp,
             // Messages of a session that may be, or is, one of LLM calls.
@@ -128,10 +128,16 @@ impl Tracked {
                 _ => Turn::Same,
             },
         };
-        if matches!(turn, Turn::NotHttp | Turn::Over | Turn::Http2) {
+        if matches!(turn, Turn::NotHttp | Turn::Over) {
             self.wire = None;
         }
         turn
+    }
+
+    /// Whether the connection has turned out to be HTTP/2 since this was last asked.
+    pub(crate) fn take_http2(&mut self) -> bool {
+        let is_http2 = self.wire.as_ref().is_some_and(|wire| wire.protocol() == Protocol::Http2);
+        is_http2 && !std::mem::replace(&mut self.told_http2, is_http2)
     }
 
     /// Which end of the connection the process is, where it is known.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use agent_genai::{Call, Decoder, Fold};
 use agent_wire::{
-    Body, Direction, ExchangeEnd, ExchangeId, Interest, MessageEnd, Nanos, RequestHead, ResponseHead, Role,
-    Sink,
+    Body, ExchangeEnd, ExchangeId, Interest, MessageEnd, Nanos, RequestHead, ResponseHead, Role, Sink,
 };
 
 /// One exchange in flight.
@@ -91,10 +90,8 @@ pub(crate) struct FoldSink<'a> {
     pub(crate) exchanges: &'a mut Exchanges,
     /// Makes folds.
     pub(crate) decoder: &'a Decoder,
-    /// Role of the observed process, where it is known.
+    /// Role of the observed process; known before the first exchange.
     pub(crate) role: Option<Role>,
-    /// Direction of the bytes being pushed: says the role while it is not known.
-    pub(crate) direction: Direction,
     /// The connection is encrypted.
     pub(crate) tls: bool,
     /// Calls that have ended.
@@ -115,18 +112,16 @@ impl FoldSink<'_> {
         }
         interest
     }
-
-    fn role_of(&self, head: &RequestHead) -> Role {
-        // A head without a method stands for a request that was never seen, made up when its response came.
-        let sent_by_process = (self.direction == Direction::Egress) != head.method.is_empty();
-        self.role.unwrap_or(if sent_by_process { Role::Client } else { Role::Server })
-    }
 }
 
 impl Sink for FoldSink<'_> {
+    fn role(&mut self, role: Role) {
+        self.role = Some(role);
+    }
+
     fn request_head(&mut self, id: ExchangeId, head: RequestHead, at: Nanos) -> Interest {
         self.exchanges.newest = self.exchanges.newest.max(Some(id));
-        match self.decoder.begin(&head, self.role_of(&head), self.tls, at) {
+        match self.decoder.begin(&head, self.role.unwrap_or(Role::Client), self.tls, at) {
             Some(fold) => {
                 self.exchanges.slots.insert(id, Slot::Folding(Box::new(fold)));
                 Interest::Full

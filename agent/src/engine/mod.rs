@@ -225,6 +225,7 @@ impl Engine {
         }
         let Some((tracked, seen)) = self.connections.get_mut(&id) else { return };
         let seen = if tracked.role() == Some(Role::Server) { seen.1 } else { seen.0 };
+        self.stats.http2_connections += u64::from(tracked.take_http2());
         let turn = tracked.turn();
         self.stats.other_exchanges += tracked.exchanges.take_others();
         let (before, now) = tracked.recount();
@@ -237,10 +238,6 @@ impl Engine {
                 Some(Verdict::Ignore)
             }
             Turn::Over => Some(Verdict::Ignore),
-            Turn::Http2 => {
-                self.stats.http2_connections += 1;
-                Some(Verdict::Ignore)
-            }
         };
         if let Some(verdict) = verdict {
             self.verdicts.push(VerdictChange { connection: id, verdict, seen });

@@ -18,7 +18,7 @@ pub struct EngineStats {
     pub other_exchanges: u64,
     /// Connections of which at least one byte was seen.
     pub connections_seen: u64,
-    /// Connections that spoke HTTP/2, which is not decoded yet.
+    /// Connections that spoke HTTP/2.
     pub http2_connections: u64,
     /// Connections that spoke something else.
     pub not_http_connections: u64,

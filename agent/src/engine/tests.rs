@@ -204,20 +204,119 @@ fn other_http_goes_to_heads_only_once_an_exchange_and_the_next_call_is_seen() {
 }
 
 #[test]
-fn other_protocols_are_ignored_and_http2_is_counted() {
+fn other_protocols_are_ignored() {
     let mut engine = engine();
-    let (mut h2, mut odd) = (Line::new(1), Line::new(2));
-    let preface = h2.chunk(Way::Egress, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    let mut odd = Line::new(2);
     let noise: Vec<u8> = (0..2_000_u32).map(|n| (n * 7 % 31) as u8).collect();
     let noise = odd.chunk(Way::Egress, &noise);
-    run(&mut engine, [preface, noise]);
+    run(&mut engine, [noise]);
+    let more: Vec<CaptureEvent> = (0..40).map(|_| odd.chunk(Way::Egress, &[7; 2_000])).collect();
+    run(&mut engine, more);
     let verdicts: Vec<_> =
         engine.verdicts().map(|change| (change.connection.handle, change.verdict)).collect();
-    assert!(verdicts.contains(&(1, Verdict::Ignore)), "{verdicts:?}");
-    assert_eq!(engine.stats().http2_connections, 1);
-    let more = h2.chunk(Way::Egress, b"more");
-    run(&mut engine, [more]);
-    assert_eq!(engine.verdicts().count(), 0, "said once");
+    assert_eq!(verdicts, [(2, Verdict::Ignore)], "said once");
+    assert_eq!(engine.stats().not_http_connections, 1);
+}
+
+/// An HTTP/2 frame.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
+    [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// A HEADERS frame of literal fields.
+fn headers(stream: u8, fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for text in fields {
+        block.push(0);
+        for text in [text.0, text.1] {
+            block.push(u8::try_from(text.len()).expect("short"));
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    frame(1, 4, stream, &block)
+}
+
+fn http2_head(stream: u8, path: &str) -> Vec<u8> {
+    headers(
+        stream,
+        &[
+            (":method", "POST"),
+            (":scheme", "https"),
+            (":authority", "api.openai.com"),
+            (":path", path),
+            ("content-type", "application/json"),
+            ("authorization", "Bearer sk-secret"),
+        ],
+    )
+}
+
+fn body_of(message: &[u8]) -> &[u8] {
+    let at = message.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    &message[at + 4..]
+}
+
+#[test]
+fn calls_over_http2_are_calls() {
+    let mut engine = engine();
+    let mut line = Line::new(1);
+    let ask = chat_request("hi");
+    let answer = chat_response("hello");
+    let start = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(4, 0, 0, &[])[..]].concat();
+    let path = "/v1/chat/completions";
+    let asks = [
+        http2_head(1, path),
+        http2_head(3, path),
+        frame(0, 1, 3, body_of(&ask)),
+        frame(0, 1, 1, body_of(&ask)),
+    ];
+    let head = [(":status", "200"), ("content-type", "application/json")];
+    let answers = [frame(4, 0, 0, &[]), headers(3, &head), headers(1, &head)];
+    let bodies = [frame(0, 1, 1, body_of(&answer)), frame(0, 1, 3, body_of(&answer))];
+    let events = [
+        process("shop"),
+        line.chunk(Way::Egress, &start),
+        line.chunk(Way::Egress, &asks.concat()),
+        line.chunk(Way::Ingress, &answers.concat()),
+        line.chunk(Way::Ingress, &bodies.concat()),
+        line.closed(),
+    ];
+    let outputs = run(&mut engine, events);
+    assert_eq!(outputs.len(), 2, "two streams");
+    for output in &outputs {
+        let record = &output.record;
+        assert_eq!(record.kind, "CLIENT");
+        assert_eq!(record.attributes["server.address"], "api.openai.com");
+        assert_eq!(record.attributes["gen_ai.usage.input_tokens"], 11);
+        assert!(record.capture.complete, "{:?}", record.capture);
+        assert!(!serde_json::to_string(record).expect("JSON").contains("sk-secret"));
+    }
+    assert_ne!(outputs[0].record.span_id, outputs[1].record.span_id);
+    assert_eq!((engine.stats().http2_connections, engine.stats().held_bytes), (1, 0));
+    assert_eq!(engine.verdicts().count(), 0);
+}
+
+#[test]
+fn an_http2_connection_in_progress_says_which_end_the_process_is() {
+    let mut engine = engine();
+    let mut line = Line::new(1);
+    let (ask, answer) = (chat_request("hi"), chat_response("hello"));
+    // The process is the server. The path and whatever else was sent before are known to the peers alone.
+    let asks = [frame(1, 4, 7, &[0x83, 0x87, 0xc5, 0xc4]), frame(0, 1, 7, body_of(&ask))];
+    let answers = [frame(1, 4, 7, &[0x88, 0xc0]), frame(0, 1, 7, body_of(&answer))];
+    let outputs = run(
+        &mut engine,
+        [
+            process("llm"),
+            line.chunk(Way::Egress, &frame(6, 1, 0, &[0; 8])),
+            line.chunk(Way::Ingress, &asks.concat()),
+            line.chunk(Way::Egress, &answers.concat()),
+        ],
+    );
+    let record = &outputs.first().expect("a call by the shape of its bodies").record;
+    assert_eq!(record.kind, "SERVER");
+    assert_eq!(record.attributes["gen_ai.request.model"], "gpt-4o-mini");
+    assert_eq!(record.attributes["gen_ai.usage.output_tokens"], 3);
 }
 
 #[test]

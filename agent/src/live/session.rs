@@ -67,7 +67,6 @@ impl LiveStats {
             untracked_processes: self.capture.untracked_processes,
             memory_exchanges: self.engine.memory_exchanges,
             evicted_connections: self.engine.evicted_connections,
-            http2_connections: self.engine.http2_connections,
             record_frames: self.lost_frames,
             ..Drops::default()
         }
