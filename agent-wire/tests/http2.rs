@@ -1,7 +1,5 @@
 //! HTTP/2 connections, from the preface to the end.
 
-#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
-
 mod common;
 #[path = "common/frames.rs"]
 mod frames;

@@ -136,7 +136,6 @@ impl Replayer {
             exchanges: &mut exchanges,
             decoder: &self.decoder,
             role: Some(Role::Client),
-            direction: Direction::Egress,
             tls: url.is_none_or(is_tls),
             ended: &mut ended,
         };
