@@ -60,6 +60,22 @@ impl Counts {
         }
     }
 
+    /// Of `amazon-bedrock-invocationMetrics`, which the last object of a stream carries.
+    pub(super) fn of_metrics(metrics: &Value) -> Self {
+        Self {
+            input: u64_at(metrics, &["inputTokenCount"]),
+            output: u64_at(metrics, &["outputTokenCount"]),
+            cache_read: u64_at(metrics, &["cacheReadInputTokenCount"]),
+            cache_write: u64_at(metrics, &["cacheWriteInputTokenCount"]),
+            ..Self::default()
+        }
+    }
+
+    /// Counts given apart from each other, without caches.
+    pub(super) fn plain(input: Option<u64>, output: Option<u64>) -> Self {
+        Self { input, output, ..Self::default() }
+    }
+
     /// Of a usage object of Converse. Cache counts stand there under two names at once and are counted once.
     pub(super) fn of_usage(usage: &Value) -> Self {
         let either = |a: &str, b: &str| u64_at(usage, &[a]).or_else(|| u64_at(usage, &[b]));

@@ -40,7 +40,7 @@ pub(crate) static SPEC: Spec = Spec {
 const EVENTS: [&str; 6] =
     ["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"];
 
-fn is_event(event: &str) -> bool {
+pub(super) fn is_event(event: &str) -> bool {
     EVENTS.contains(&event)
 }
 

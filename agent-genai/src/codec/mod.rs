@@ -19,6 +19,7 @@ pub(crate) mod error;
 pub(crate) mod fixture;
 pub(crate) mod gemini;
 pub(crate) mod images;
+pub(crate) mod invoke;
 pub(crate) mod json;
 pub(crate) mod media;
 pub(crate) mod moderations;

@@ -2,7 +2,6 @@
 
 use super::cohere;
 use super::completions;
-use super::converse;
 use super::gemini;
 use super::native;
 use super::ollama;
@@ -14,6 +13,7 @@ use super::{anthropic, openai_chat, openai_embeddings, responses};
 use super::{anthropic_complete, batches};
 use super::{assistants, audio, decisions, images, moderations};
 use super::{cloudflare, ocr};
+use super::{converse, invoke};
 use crate::call::Api;
 
 /// All of them. The order decides only between bodies on unknown paths that more than one API would take.
@@ -59,6 +59,7 @@ pub(crate) static SPECS: &[&Spec] = &[
     &converse::SPEC,
     // Google.
     &gemini::SPEC,
+    &invoke::SPEC,
 ];
 
 /// What is said of an API.

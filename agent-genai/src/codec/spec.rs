@@ -30,6 +30,8 @@ pub(crate) struct Spec {
     pub(crate) thin_response: &'static [&'static str],
     /// A response of several items is no stream that broke off when it has no last event: each item stands for itself.
     pub(crate) open_ended: bool,
+    /// Streamed items hold another JSON text in base64, so that their strings are needed whole even without content.
+    pub(crate) packed: bool,
 }
 
 impl Spec {
@@ -47,6 +49,7 @@ impl Spec {
             thin: &[],
             thin_response: &["data"],
             open_ended: false,
+            packed: false,
         }
     }
 }

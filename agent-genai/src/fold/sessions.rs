@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Fold;
 use super::stand::Standing;
 use crate::call::Call;
-use crate::codec::SessionMessage;
+use crate::codec::{SessionMessage, registry};
 use crate::{recognise, redact, skim};
 
 /// Messages of unknown shape after which a session is none of ours.
@@ -129,7 +129,9 @@ impl Fold {
     /// An item as a tree, skimmed when it is long.
     pub(super) fn parse_item(&mut self, data: &[u8], truncated: bool) -> Option<Value> {
         let text = data.trim_ascii();
-        let skims = truncated || !self.options.content && text.len() > super::response::BIG_ITEM;
+        let packed = registry::spec(self.call.api).is_some_and(|spec| spec.packed);
+        let big = text.len() > super::response::BIG_ITEM && !packed;
+        let skims = truncated || !self.options.content && big;
         let parsed = if skims { None } else { serde_json::from_slice::<Value>(text).ok() };
         let value = parsed.or_else(|| {
             let skimmed = skim::Skimmer::skim(self.response.limits(), text);

@@ -267,7 +267,6 @@ mod tests {
             "/v1/messages/count_tokens",
             "/v1/messages/batches",
             "/v1/responses/input_tokens",
-            "/model/us.anthropic.claude%3A0/invoke",
             "/v1/traces/ingest",
         ] {
             assert_eq!(request_head("POST", path, &[]), Head::Other, "{path}");

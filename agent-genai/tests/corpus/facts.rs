@@ -49,7 +49,10 @@ pub(crate) fn check(place: &str, exchange: &Exchange, bare: &Call, full: &Call, 
         outcome(place, facts, bare, tally);
         // The independent folding reads no usage of rerankings.
         if facts["n_results"].is_null() || facts["usage"].is_object() {
-            usage(place, &facts["usage"], bare, tally);
+            // Bedrock's headers are the only count of its oldest models.
+            let unsaid = facts["usage"].as_object().is_none_or(serde_json::Map::is_empty);
+            let headers = &facts["usage_from_headers"];
+            usage(place, if unsaid && headers.is_object() { headers } else { &facts["usage"] }, bare, tally);
         }
         tools(place, facts, bare, full, tally);
     }

@@ -15,8 +15,6 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("bedrock.bedrock-guardrail ", NO_CODEC),
     ("bedrock.converse 00faa34335d4eff6: gen_ai.request.temperature", OTHER_SETTINGS),
     ("bedrock.converse-stream 9f64f88085fcb2e6: gen_ai.request.temperature", OTHER_SETTINGS),
-    ("bedrock.invoke ", NO_CODEC),
-    ("bedrock.invoke-stream ", NO_CODEC),
     (
         "cohere.cohere.chat.v2 84e7b74ec4b3df3c: failed",
         "the last event says finish_reason ERROR and why; the recorded folding does not read that member",
