@@ -74,6 +74,11 @@ impl Slot<'_> {
         self.choice.tool(call, self.content, self.budget);
     }
 
+    /// A tool that the provider ran, in the form of Groq's `executed_tools`; those of one `index` are one.
+    pub(crate) fn executed(&mut self, tool: &Value) {
+        self.choice.executed(tool, self.content, self.budget);
+    }
+
     /// A piece of text.
     pub(crate) fn text(&mut self, piece: Option<&str>) {
         if let Some(piece) = piece {

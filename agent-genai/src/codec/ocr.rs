@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answers::Answers;
 use super::spec::{Make, Row, Spec};
-use super::{Codec, CodecOptions, error, json, media};
+use super::{Codec, error, json, media};
 use crate::call::{Api, Call, Message, Operation, Part, Unit, UsageUnits};
 
 /// Where it lives and how it looks.
@@ -92,6 +92,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::codec::CodecOptions;
     use crate::codec::fixture::{self, BARE, CONTENT, json_of};
 
     fn codec(options: CodecOptions) -> Ocr {

@@ -12,7 +12,7 @@ use super::spec::Spec;
 use super::{anthropic, openai_chat, openai_embeddings, responses};
 use super::{anthropic_complete, batches};
 use super::{assistants, audio, decisions, images, moderations};
-use super::{cloudflare, ocr};
+use super::{cloudflare, conversations, lm_studio, ocr};
 use super::{converse, invoke};
 use crate::call::Api;
 
@@ -43,6 +43,8 @@ pub(crate) static SPECS: &[&Spec] = &[
     // Servers with text APIs of their own.
     &cloudflare::SPEC,
     &ocr::SPEC,
+    &conversations::SPEC,
+    &lm_studio::SPEC,
     &native::LLAMA_CPP,
     &native::TGI,
     &native::WATSONX,

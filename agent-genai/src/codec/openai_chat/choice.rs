@@ -45,6 +45,11 @@ impl Choice {
         }
     }
 
+    /// A tool that the provider ran.
+    pub(crate) fn executed(&mut self, tool: &Value, content: bool, budget: &mut Budget) {
+        self.tools.executed(tool, content, budget);
+    }
+
     /// One tool call in the form of a chat completion, whole or a fragment.
     pub(crate) fn tool(&mut self, call: &Value, content: bool, budget: &mut Budget) {
         self.tools.fragment(call, content, budget);
@@ -96,7 +101,8 @@ impl Choice {
     fn content(&mut self, content: &Value, budget: &mut Budget) {
         match content {
             Value::String(text) => append(&mut self.text, Some(text), budget),
-            Value::Array(items) => {
+            Value::Array(_) | Value::Object(_) => {
+                let items = content.as_array().map_or(std::slice::from_ref(content), Vec::as_slice);
                 for item in items {
                     match parts::part(item) {
                         Some(Part::Text(text)) => append(&mut self.text, Some(&text), budget),

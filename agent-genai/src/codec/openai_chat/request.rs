@@ -34,6 +34,8 @@ pub(crate) fn fold(body: &Value, content: bool, call: &mut Call) {
         .or_else(|| json::string_at(body, &["litellm_session_id"]))
         .or_else(|| json::string_at(body, &["metadata", "session_id"]));
     request.tools = definitions(body, content);
+    // Mistral's agents.
+    request.agent = json::string_at(body, &["agent_id"]);
     if content {
         request.messages = parts::messages(body);
     }
