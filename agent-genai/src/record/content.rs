@@ -4,9 +4,19 @@ use serde_json::{Map, Value};
 
 use crate::call::{Message, Part, ToolDefinition};
 
-/// `gen_ai.input.messages`.
+/// `gen_ai.input.messages`. The conventions put a tool's answer into a message of the role `tool`, whoever carried it: each into one
+/// of its own, as backends that know one answer a message lose the others.
 pub(super) fn input(messages: &[Message]) -> Value {
-    messages.iter().map(|message| message_value(message, None)).collect()
+    let is_answer = |part: &Part| matches!(part, Part::ToolCallResponse { .. });
+    let one = |message: &Message| {
+        let runs = message.parts.chunk_by(|part, next| !is_answer(part) && !is_answer(next));
+        let value = |parts: &[Part]| {
+            let role = if parts.iter().any(is_answer) { "tool" } else { &message.role };
+            message_value(role, parts, message.name.as_deref(), None)
+        };
+        if message.parts.is_empty() { vec![value(&[])] } else { runs.map(value).collect() }
+    };
+    messages.iter().flat_map(one).collect()
 }
 
 /// `gen_ai.output.messages`. `finish_reasons`: also put each message's finish reason into it, as consumers of v1.41 expect.
@@ -18,7 +28,7 @@ pub(super) fn output(messages: &[Message], finish_reasons: bool) -> Value {
             "STOP" if calls => "tool_call",
             reason => finish_reason(reason),
         });
-        message_value(message, reason)
+        message_value(&message.role, &message.parts, message.name.as_deref(), reason)
     };
     messages.iter().map(one).collect()
 }
@@ -44,13 +54,10 @@ pub(super) fn tools(tools: &[ToolDefinition], whole: bool) -> Value {
     tools.iter().map(tool).collect()
 }
 
-fn message_value(message: &Message, finish_reason: Option<&str>) -> Value {
-    // The conventions put tools' answers into messages of the role `tool`, whoever carried them.
-    let answers = |part: &Part| matches!(part, Part::ToolCallResponse { .. });
-    let only_answers = !message.parts.is_empty() && message.parts.iter().all(answers);
-    let mut object = object("role", if only_answers { "tool" } else { &message.role });
-    object.insert("parts".to_owned(), parts(&message.parts));
-    set_some(&mut object, "name", message.name.as_deref());
+fn message_value(role: &str, parts: &[Part], name: Option<&str>, finish_reason: Option<&str>) -> Value {
+    let mut object = object("role", role);
+    object.insert("parts".to_owned(), self::parts(parts));
+    set_some(&mut object, "name", name);
     set_some(&mut object, "finish_reason", finish_reason);
     Value::Object(object)
 }
@@ -139,11 +146,26 @@ fn generic(kind: &str, value: &Value) -> Map<String, Value> {
     object
 }
 
-/// The provider's object, with a `type` as the shape demands.
+/// The provider's object with the kind of tool as its `type`: what the wire has there is the kind of block or item.
 fn typed(value: &Value, fallback: &str) -> Value {
     let mut object = value.as_object().cloned().unwrap_or_default();
-    object.entry("type").or_insert_with(|| Value::from(fallback));
+    let kind = match object.get("type").and_then(Value::as_str) {
+        None | Some("server_tool_use") => fallback,
+        Some(kind) => tool_kind(kind),
+    };
+    let kind = kind.to_owned();
+    object.insert("type".to_owned(), kind.into());
     Value::Object(object)
+}
+
+/// `web_search` of `web_search_call`, `web_search_tool_result`, `web_search_output`; anything else as it is.
+fn tool_kind(kind: &str) -> &str {
+    // Anthropic's MCP blocks are known by these names alone: the server's tool has a name of its own.
+    if kind == "mcp_tool_result" {
+        return kind;
+    }
+    let endings = ["_tool_result", "_call_output", "_call", "_output"];
+    endings.iter().find_map(|ending| kind.strip_suffix(ending)).unwrap_or(kind)
 }
 
 fn object(key: &str, value: &str) -> Map<String, Value> {

@@ -143,7 +143,15 @@ fn content_shapes() {
             ],
             None,
         ),
-        message("user", vec![Part::ToolCallResponse { id: Some("c".into()), response: json!("ok") }], None),
+        message(
+            "user",
+            vec![
+                Part::ToolCallResponse { id: Some("c".into()), response: json!("ok") },
+                Part::ToolCallResponse { id: Some("d".into()), response: json!("well") },
+                Part::Text("and?".into()),
+            ],
+            None,
+        ),
     ];
     call.response.messages = vec![message(
         "assistant",
@@ -172,6 +180,8 @@ fn content_shapes() {
         json!([
             {"role": "user", "parts": [{"type": "text", "content": "hi"}, {"type": "uri", "modality": "image", "uri": "https://e/x"}]},
             {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c", "response": "ok"}]},
+            {"role": "tool", "parts": [{"type": "tool_call_response", "id": "d", "response": "well"}]},
+            {"role": "user", "parts": [{"type": "text", "content": "and?"}]},
         ])
     );
     assert_eq!(
@@ -180,7 +190,7 @@ fn content_shapes() {
             {"type": "reasoning", "content": "hm"},
             {"type": "tool_call", "id": "c", "name": "f", "arguments": {"x": 1}},
             {"type": "generic", "generic_type": "refusal", "refusal": "no"},
-            {"type": "server_tool_call", "name": "web_search", "server_tool_call": {"type": "web_search_call"}},
+            {"type": "server_tool_call", "name": "web_search", "server_tool_call": {"type": "web_search"}},
             {"type": "blob", "modality": "audio", "content": "AA"},
         ]}])
     );

@@ -3,7 +3,8 @@
 `read.py phoenix|mlflow BASE TRACE_ID…`; the first line holds the backend's version. Only fields that the backend derived are read
 (Phoenix: its columns, its cost, `llm.*`; MLflow: `mlflow.*`), not the attributes that it keeps as they came.
 
-A message is {"role", "parts"}; a part is ["text", text], ["media", address], ["call", id, name, arguments] or ["result", id, value].
+A message is {"role", "parts"}; a part is ["text", text], ["reasoning", text], ["media", address], ["call", id, name, arguments],
+["result", id, value], or ["server_tool_call", id, object] and ["server_tool_call_response", id, object].
 """
 
 import base64
@@ -65,7 +66,10 @@ def phoenix_message(message):
             parts.append(["text", message["content"]])
     for content in message.get("contents", []):
         content = content["message_content"]
-        parts.append(["text", content["text"]] if content["type"] == "text" else ["media", content["image"]["image"]["url"]])
+        if content["type"] == "image":
+            parts.append(["media", content["image"]["image"]["url"]])
+        else:
+            parts.append([content["type"], content["text"]])
     for call in message.get("tool_calls", []):
         call = call["tool_call"]
         function = call["function"]
@@ -113,12 +117,14 @@ def phoenix():
 # MLflow ----------------------------------------------------------------------------------------------------------------
 
 def plain(value):
-    """A value of OTLP as the JSON that it means."""
+    """A value of OTLP as the JSON that it means; null has no member."""
+    if not value:
+        return None
     (kind, inner), = value.items()
     if kind == "array_value":
         return [plain(item) for item in inner.get("values", [])]
     if kind == "kvlist_value":
-        return {item["key"]: plain(item["value"]) for item in inner.get("values", [])}
+        return {item["key"]: plain(item.get("value")) for item in inner.get("values", [])}
     return inner
 
 
@@ -131,7 +137,9 @@ def mlflow_part(part):
         return ["media", part["uri"]]
     if part["type"] == "blob":
         return ["media", f"data:{part['mime_type']};base64,{part['content']}"]
-    return ["text", part["content"]]
+    if part["type"] in ("server_tool_call", "server_tool_call_response"):
+        return [part["type"], part.get("id"), part[part["type"]]]
+    return [part["type"], part["content"]]
 
 
 def mlflow_messages(messages):
@@ -146,7 +154,7 @@ def mlflow():
         except urllib.error.HTTPError:
             continue
         for span in trace["spans"]:
-            attributes = {item["key"]: plain(item["value"]) for item in span["attributes"]}
+            attributes = {item["key"]: plain(item.get("value")) for item in span["attributes"]}
             usage = attributes.get("mlflow.chat.tokenUsage", {})
             shown = json.loads(trace["trace_info"].get("trace_metadata", {}).get("mlflow.trace.tokenUsage", "{}"))
             status = span["status"].get("code", "STATUS_CODE_UNSET").removeprefix("STATUS_CODE_")

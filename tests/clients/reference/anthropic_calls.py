@@ -44,6 +44,15 @@ def calls(url):
             {"type": "tool_use", "id": "toolu_1", "name": "lookup", "input": {"query": "sky"}}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "Rayleigh scattering"}]},
     ]
+    two_results = MESSAGES + [
+        {"role": "assistant", "content": [
+            {"type": "tool_use", "id": "toolu_1", "name": "lookup", "input": {"query": "sky"}},
+            {"type": "tool_use", "id": "toolu_2", "name": "lookup", "input": {"query": "blue"}}]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_1", "content": "Rayleigh scattering"},
+            {"type": "tool_result", "tool_use_id": "toolu_2", "content": "a colour"},
+            {"type": "text", "text": "and in the evening?"}]},
+    ]
     image = [{"role": "user", "content": [
         {"type": "text", "text": "what is this?"},
         {"type": "image", "source": {"type": "url", "url": "https://example.com/cat.png"}},
@@ -58,10 +67,13 @@ def calls(url):
         ("messages, image", lambda: create(messages=image), None),
         ("messages, tool", lambda: create(tools=[TOOL]), None),
         ("messages, tool result", lambda: create(messages=tool_turn, tools=[TOOL]), None),
+        ("messages, two tool results and text", lambda: create(messages=two_results, tools=[TOOL]), None),
+        ("messages, thinking and web search", lambda: create("/think/search"), None),
         ("messages, stream", lambda: read(create(stream=True)), None),
         ("messages, stream, async", lambda: create_async(True), None),
         ("messages, stream helper", helper, None),
         ("messages, stream, tool", lambda: read(create(stream=True, tools=[TOOL])), None),
+        ("messages, stream, thinking and web search", lambda: read(create("/think/search", stream=True)), None),
         ("messages, error 404", lambda: create("/status=404"), "NotFoundError"),
         ("messages, error 429, stream", lambda: read(create("/status=429", stream=True)), "RateLimitError"),
         ("messages, error inside the stream", lambda: read(create("/break", stream=True)), "APIStatusError"),

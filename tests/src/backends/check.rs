@@ -162,7 +162,10 @@ fn part(part: &Value) -> Value {
         "tool_call_response" => json!(["result", member("id"), member("response")]),
         "uri" => json!(["media", member("uri")]),
         "blob" => json!(["media", format!("data:{};base64,{}", text("mime_type"), text("content"))]),
-        _ => json!(["text", member("content")]),
+        kind @ ("server_tool_call" | "server_tool_call_response") => {
+            json!([kind, member("id"), member(kind)])
+        }
+        kind => json!([kind, member("content")]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Question, named_event, with};
+use super::answer::{Answer, Question, named_event, text_of, with};
 use super::seen::Facts;
 
 /// `POST …/messages`
@@ -22,15 +22,33 @@ pub(super) fn messages(question: &Question<'_>) -> Answer {
     if facts.stream {
         return stream(question, facts, tool.as_deref());
     }
-    let block = match tool {
+    let message = envelope(question, &facts, question.output_tokens());
+    let blocks = blocks(question, tool.as_deref());
+    let message = with(with(message, "content", json!(blocks)), "stop_reason", json!(facts.finish));
+    Answer::json(&message, Some(facts))
+}
+
+/// The content: what was thought and searched for, where wished, then the text or the tool call.
+fn blocks(question: &Question<'_>, tool: Option<&str>) -> Vec<Value> {
+    let mut blocks = Vec::new();
+    if question.wish.think {
+        blocks.push(
+            json!({"type": "thinking", "thinking": "light scatters, I think", "signature": "c2lnbmVk"}),
+        );
+    }
+    if question.wish.search {
+        let id = question.id("srvtoolu_");
+        blocks.push(json!({"type": "server_tool_use", "id": id, "name": "web_search", "input": {"query": "sky blue"}}));
+        blocks.push(json!({"type": "web_search_tool_result", "tool_use_id": id, "content": [
+            {"type": "web_search_result", "title": "Sky", "url": "https://example.com/sky", "encrypted_content": "c2t5", "page_age": null}]}));
+    }
+    blocks.push(match tool {
         Some(name) => {
             json!({"type": "tool_use", "id": question.id("toolu_"), "name": name, "input": question.tool_arguments()})
         }
         None => json!({"type": "text", "text": question.text()}),
-    };
-    let message = envelope(question, &facts, question.output_tokens());
-    let message = with(with(message, "content", json!([block])), "stop_reason", json!(facts.finish));
-    Answer::json(&message, Some(facts))
+    });
+    blocks
 }
 
 /// The message without its content. Anthropic counts what came from the cache apart from `input_tokens`.
@@ -47,20 +65,21 @@ fn stream(question: &Question<'_>, mut facts: Facts, tool: Option<&str>) -> Answ
         "message_start",
         &json!({"type": "message_start", "message": envelope(question, &facts, 1)}),
     )];
-    let start = match tool {
-        Some(name) => json!({"type": "tool_use", "id": question.id("toolu_"), "name": name, "input": {}}),
-        None => json!({"type": "text", "text": ""}),
-    };
-    events.push(named_event(
-        "content_block_start",
-        &json!({"type": "content_block_start", "index": 0, "content_block": start}),
-    ));
     events.push(named_event("ping", &json!({"type": "ping"})));
-    for delta in deltas(question, tool.is_some()) {
+    for (index, block) in blocks(question, tool).iter().enumerate() {
+        let (start, deltas) = pieces(question, block);
         events.push(named_event(
-            "content_block_delta",
-            &json!({"type": "content_block_delta", "index": 0, "delta": delta}),
+            "content_block_start",
+            &json!({"type": "content_block_start", "index": index, "content_block": start}),
         ));
+        for delta in deltas {
+            events.push(named_event(
+                "content_block_delta",
+                &json!({"type": "content_block_delta", "index": index, "delta": delta}),
+            ));
+        }
+        events
+            .push(named_event("content_block_stop", &json!({"type": "content_block_stop", "index": index})));
     }
     if question.wish.error_in_stream {
         events.truncate(4);
@@ -71,7 +90,6 @@ fn stream(question: &Question<'_>, mut facts: Facts, tool: Option<&str>) -> Answ
         facts = Facts { output: None, finish: None, error: Some("overloaded_error".into()), ..facts };
         return Answer::events(events, facts);
     }
-    events.push(named_event("content_block_stop", &json!({"type": "content_block_stop", "index": 0})));
     events.push(named_event(
         "message_delta",
         &json!({"type": "message_delta", "delta": {"stop_reason": facts.finish, "stop_sequence": null},
@@ -81,19 +99,27 @@ fn stream(question: &Question<'_>, mut facts: Facts, tool: Option<&str>) -> Answ
     Answer::events(events, facts)
 }
 
-fn deltas(question: &Question<'_>, tool: bool) -> Vec<Value> {
-    if !tool {
-        return question
-            .text_chunks()
-            .into_iter()
-            .map(|text| json!({"type": "text_delta", "text": text}))
-            .collect();
+/// A block as it starts, and what is added to it.
+fn pieces(question: &Question<'_>, block: &Value) -> (Value, Vec<Value>) {
+    match text_of(block, "type") {
+        "thinking" => {
+            let start = json!({"type": "thinking", "thinking": "", "signature": ""});
+            let text = json!({"type": "thinking_delta", "thinking": block.get("thinking")});
+            let signature = json!({"type": "signature_delta", "signature": block.get("signature")});
+            (start, vec![text, signature])
+        }
+        "text" => {
+            let delta = |text| json!({"type": "text_delta", "text": text});
+            (json!({"type": "text", "text": ""}), question.text_chunks().into_iter().map(delta).collect())
+        }
+        "tool_use" | "server_tool_use" => {
+            let input: Vec<char> =
+                block.get("input").map(ToString::to_string).unwrap_or_default().chars().collect();
+            let delta = |piece: &[char]| json!({"type": "input_json_delta", "partial_json": piece.iter().collect::<String>()});
+            (with(block.clone(), "input", json!({})), input.chunks(8).map(delta).collect())
+        }
+        _ => (block.clone(), Vec::new()),
     }
-    let arguments: Vec<char> = question.tool_arguments().to_string().chars().collect();
-    arguments
-        .chunks(8)
-        .map(|piece| json!({"type": "input_json_delta", "partial_json": piece.iter().collect::<String>()}))
-        .collect()
 }
 
 /// An error in Anthropic's form, and the `error.type` that a span must show.

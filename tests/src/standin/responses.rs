@@ -22,8 +22,9 @@ pub(super) fn create(question: &Question<'_>) -> Answer {
         finish: None,
         error: None,
     };
-    let item = item(question);
-    let completed = response(question, &facts, "completed", &json!([item]), &usage(question));
+    let mut items = before(question);
+    items.push(item(question));
+    let completed = response(question, &facts, "completed", &json!(items), &usage(question));
     if !facts.stream {
         return Answer::json(&completed, Some(facts));
     }
@@ -32,9 +33,23 @@ pub(super) fn create(question: &Question<'_>) -> Answer {
             Facts { input: None, output: None, cached: None, error: Some("server_error".into()), ..facts };
         failing(question, &facts)
     } else {
-        succeeding(question, &facts, &item, &completed)
+        succeeding(question, &facts, &items, &completed)
     };
     Answer::events(events, facts)
+}
+
+/// What was thought and searched for, where wished.
+fn before(question: &Question<'_>) -> Vec<Value> {
+    let mut items = Vec::new();
+    if question.wish.think {
+        items.push(json!({"id": question.id("rs_"), "type": "reasoning",
+            "summary": [{"type": "summary_text", "text": "light scatters, I think"}]}));
+    }
+    if question.wish.search {
+        items.push(json!({"id": question.id("ws_"), "type": "web_search_call", "status": "completed",
+            "action": {"type": "search", "query": "sky blue"}}));
+    }
+    items
 }
 
 fn item(question: &Question<'_>) -> Value {
@@ -84,42 +99,54 @@ fn beginning(question: &Question<'_>, facts: &Facts) -> Vec<Value> {
     ]
 }
 
-fn succeeding(question: &Question<'_>, facts: &Facts, item: &Value, completed: &Value) -> Vec<Bytes> {
+fn succeeding(question: &Question<'_>, facts: &Facts, items: &[Value], completed: &Value) -> Vec<Bytes> {
     let mut events = beginning(question, facts);
+    for (index, item) in items.iter().enumerate() {
+        events.extend(produced(question, index, item));
+    }
+    events.push(json!({"type": "response.completed", "response": completed}));
+    numbered(events)
+}
+
+/// The events of one output item.
+fn produced(question: &Question<'_>, index: usize, item: &Value) -> Vec<Value> {
+    let mut events = Vec::new();
     let id = text_of(item, "id");
     let started = with(item.clone(), "status", json!("in_progress"));
     if text_of(item, "type") == "function_call" {
         let started = with(started, "arguments", json!(""));
-        events.push(json!({"type": "response.output_item.added", "output_index": 0, "item": started}));
+        events.push(json!({"type": "response.output_item.added", "output_index": index, "item": started}));
         let arguments: Vec<char> = text_of(item, "arguments").chars().collect();
         for piece in arguments.chunks(9) {
             let piece: String = piece.iter().collect();
-            events.push(json!({"type": "response.function_call_arguments.delta", "item_id": id, "output_index": 0, "delta": piece}));
+            events.push(json!({"type": "response.function_call_arguments.delta", "item_id": id, "output_index": index, "delta": piece}));
         }
-        events
-            .push(json!({"type": "response.function_call_arguments.done", "item_id": id, "output_index": 0,
-            "arguments": text_of(item, "arguments")}));
-    } else {
+        events.push(
+            json!({"type": "response.function_call_arguments.done", "item_id": id, "output_index": index,
+            "arguments": text_of(item, "arguments")}),
+        );
+    } else if text_of(item, "type") == "message" {
         let started = with(started, "content", json!([]));
-        events.push(json!({"type": "response.output_item.added", "output_index": 0, "item": started}));
+        events.push(json!({"type": "response.output_item.added", "output_index": index, "item": started}));
         let empty = json!({"type": "output_text", "text": "", "annotations": [], "logprobs": []});
-        events.push(json!({"type": "response.content_part.added", "item_id": id, "output_index": 0, "content_index": 0, "part": empty}));
+        events.push(json!({"type": "response.content_part.added", "item_id": id, "output_index": index, "content_index": 0, "part": empty}));
         for piece in question.text_chunks() {
-            events.push(json!({"type": "response.output_text.delta", "item_id": id, "output_index": 0,
+            events.push(json!({"type": "response.output_text.delta", "item_id": id, "output_index": index,
                 "content_index": 0, "delta": piece, "logprobs": []}));
         }
         events.push(
-            json!({"type": "response.output_text.done", "item_id": id, "output_index": 0, "content_index": 0,
+            json!({"type": "response.output_text.done", "item_id": id, "output_index": index, "content_index": 0,
             "text": question.text(), "logprobs": []}),
         );
         events.push(
-            json!({"type": "response.content_part.done", "item_id": id, "output_index": 0, "content_index": 0,
+            json!({"type": "response.content_part.done", "item_id": id, "output_index": index, "content_index": 0,
             "part": item.pointer("/content/0")}),
         );
+    } else {
+        events.push(json!({"type": "response.output_item.added", "output_index": index, "item": started}));
     }
-    events.push(json!({"type": "response.output_item.done", "output_index": 0, "item": item}));
-    events.push(json!({"type": "response.completed", "response": completed}));
-    numbered(events)
+    events.push(json!({"type": "response.output_item.done", "output_index": index, "item": item}));
+    events
 }
 
 fn failing(question: &Question<'_>, facts: &Facts) -> Vec<Bytes> {

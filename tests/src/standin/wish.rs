@@ -21,6 +21,10 @@ pub struct Wish {
     pub status: Option<u16>,
     /// `break`: an error event inside the stream.
     pub error_in_stream: bool,
+    /// `think`: the model's reasoning is part of the answer.
+    pub think: bool,
+    /// `search`: the provider searched the web before it answered.
+    pub search: bool,
     /// `hold=MS`: pause before the first byte of the answer.
     pub hold: Duration,
 }
@@ -36,6 +40,8 @@ impl Default for Wish {
             piece: None,
             status: None,
             error_in_stream: false,
+            think: false,
+            search: false,
             hold: Duration::ZERO,
         }
     }
@@ -60,6 +66,8 @@ impl Wish {
                 ("gzip", ..) => wish.gzip = true,
                 ("split", ..) => wish.split = true,
                 ("break", ..) => wish.error_in_stream = true,
+                ("think", ..) => wish.think = true,
+                ("search", ..) => wish.search = true,
                 _ => {}
             }
         }

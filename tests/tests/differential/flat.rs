@@ -41,7 +41,7 @@ fn walk(out: &mut Flat, path: String, value: &Value) {
             for (key, value) in members {
                 let path = format!("{path}.{key}");
                 if OPAQUE.contains(&key.as_str()) && !value.is_null() {
-                    out.insert(path, value.clone());
+                    out.insert(path, without_null(value));
                 } else {
                     walk(out, path, value);
                 }
@@ -50,6 +50,17 @@ fn walk(out: &mut Flat, path: String, value: &Value) {
         value => {
             out.insert(path, value.clone());
         }
+    }
+}
+
+fn without_null(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(without_null).collect(),
+        Value::Object(members) => {
+            let members = members.iter().filter(|(_, value)| !value.is_null());
+            members.map(|(key, value)| (key.clone(), without_null(value))).collect()
+        }
+        value => value.clone(),
     }
 }
 

@@ -33,8 +33,11 @@ pub(crate) struct Measured {
 pub(crate) struct Difference {
     /// Families it occurs in: in each of them.
     families: Vec<String>,
+    /// Name; with `*` at its end everything that begins so.
     attribute: String,
-    verdict: Verdict,
+    /// Any but equal, when left out.
+    #[serde(default)]
+    verdict: Option<Verdict>,
     /// Beginnings of the names of the calls it may occur in; any when left out.
     #[serde(default)]
     calls: Vec<String>,
@@ -43,8 +46,13 @@ pub(crate) struct Difference {
 
 impl Difference {
     fn is(&self, family: &str, finding: &Finding) -> bool {
-        self.verdict == finding.verdict
-            && self.attribute == finding.attribute
+        let is_attribute = match self.attribute.strip_suffix('*') {
+            Some(beginning) => finding.attribute.starts_with(beginning),
+            None => finding.attribute == self.attribute,
+        };
+        is_attribute
+            && finding.verdict != Verdict::Equal
+            && self.verdict.is_none_or(|verdict| verdict == finding.verdict)
             && self.families.iter().any(|name| name == family)
             && (self.calls.is_empty()
                 || self.calls.iter().any(|call| finding.call.starts_with(call.as_str())))
