@@ -166,6 +166,8 @@ pub struct Response {
     pub speed: Option<String>,
     /// Where the model ran, as far as the price depends on it (Anthropic's `inference_geo`: `us`, `global`).
     pub region: Option<String>,
+    /// The server that a router handed the call to, in the router's word (Hugging Face's `x-inference-provider`).
+    pub upstream: Option<String>,
     /// How much was searched for the answer, where the price depends on it (Perplexity: `low`, `medium`, `high`).
     pub search_context: Option<String>,
     /// OpenAI system fingerprint.

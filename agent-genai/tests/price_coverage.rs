@@ -26,6 +26,12 @@ fn body(message: &Value) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+fn header(message: &Value, name: &str) -> Option<String> {
+    let fields = message["headers"].as_object()?;
+    let (_, values) = fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name))?;
+    values[0].as_str().map(str::to_owned)
+}
+
 fn call(api: Api, exchange: &Value, path_model: fn(&str) -> Option<String>) -> Option<Call> {
     let url = exchange["request"]["url"].as_str()?;
     let (host, path) = url.split_once("://")?.1.split_once('/')?;
@@ -46,7 +52,11 @@ fn call(api: Api, exchange: &Value, path_model: fn(&str) -> Option<String>) -> O
         provider: provider.to_owned(),
         role: Role::Client,
         request: Request { model: request, ..Request::default() },
-        response: Response { model: response, ..Response::default() },
+        response: Response {
+            model: response,
+            upstream: header(&exchange["response"], "x-inference-provider"),
+            ..Response::default()
+        },
         usage: Usage { input: Some(1000), output: Some(100), ..Usage::default() },
         error: None,
         http: Http { server_address: Some(host.split(':').next()?.to_owned()), path, ..Http::default() },
@@ -193,4 +203,5 @@ fn every_provider_of_the_recorded_traffic_is_listed_with_its_prices() {
         priced += seen.first.len() + seen.fallback.len();
     }
     println!("{priced} of {all} models have a price");
+    assert!(priced * 4 >= all * 3, "{priced} of {all}");
 }

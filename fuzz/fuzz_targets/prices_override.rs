@@ -2,7 +2,7 @@
 #![no_main]
 
 use agent_genai::PriceTable;
-use agent_genai::call::{Api, Call, Completeness, Http, Operation, Request, Response, Timing, Usage};
+use agent_genai::call::{Api, Call, Operation, Usage};
 use agent_wire::Role;
 use libfuzzer_sys::fuzz_target;
 
@@ -30,23 +30,11 @@ fuzz_target!(|data: &[u8]| {
     };
     let text = String::from_utf8_lossy(data);
     let model: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(24).collect();
-    let call = Call {
-        api: Api::OpenAiChat,
-        operation: Operation::Chat,
-        provider: "openai".to_owned(),
-        role: Role::Client,
-        request: Request { model: Some(model.clone()), ..Request::default() },
-        response: Response::default(),
-        usage,
-        error: None,
-        http: Http::default(),
-        timing: Timing { start: number().unwrap_or(0), ..Timing::default() },
-        completeness: Completeness::default(),
-        part: 0,
-        fetched_usage: None,
-        retrieval: None,
-        rpc: None,
-    };
+    let mut call = Call::new(Api::OpenAiChat, Operation::Chat, Role::Client);
+    call.provider = "openai".to_owned();
+    call.request.model = Some(model.clone());
+    call.usage = usage;
+    call.timing.start = number().unwrap_or(0);
     let cost = table.cost(&call);
     let sum = cost.lines.iter().map(|line| u128::try_from(line.quantity).unwrap()).sum::<u128>();
     assert!(sum <= u128::from(u64::MAX) * 4);

@@ -42,6 +42,9 @@ const SESSION_HEADERS: &[&str] = &[
 const REQUEST_ID_HEADERS: &[&str] =
     &["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-generation-id"];
 
+/// Header in which a router names the server that answered.
+const UPSTREAM_HEADER: &str = "x-inference-provider";
+
 /// One exchange on its way to a [`Call`]. Made by [`crate::Decoder::begin`].
 pub struct Fold {
     options: Arc<DecoderOptions>,
@@ -194,6 +197,8 @@ impl Fold {
         self.call.timing.end = self.call.timing.end.max(at);
         self.call.response.request_id =
             REQUEST_ID_HEADERS.iter().find_map(|name| head.headers.get(name)).map(str::to_owned);
+        self.call.response.upstream =
+            head.headers.get(UPSTREAM_HEADER).filter(|name| name.len() <= 64).map(str::to_owned);
         self.header_usd = usage::cost_of_headers(&head.headers);
         self.response.begin(head);
         if let Some(codec) = self.stand.codec.as_mut() {

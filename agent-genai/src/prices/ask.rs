@@ -119,6 +119,6 @@ impl PriceTable {
         let host = provider.contains('.').then_some(provider).filter(|host| {
             lookup::is_plan(host) || self.snapshot.serving(&host.to_lowercase(), "/").is_some()
         });
-        Place { provider, host, path: "/", home: "openai" }
+        Place { provider, host, path: "/", home: "openai", upstream: None }
     }
 }

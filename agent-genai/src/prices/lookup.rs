@@ -65,6 +65,8 @@ pub(super) struct Place<'a> {
     pub(super) path: &'a str,
     /// The provider that the wire API comes from.
     pub(super) home: &'static str,
+    /// The server that a router handed the call to, if it says so.
+    pub(super) upstream: Option<&'a str>,
 }
 
 impl<'a> Place<'a> {
@@ -75,6 +77,7 @@ impl<'a> Place<'a> {
             host: call.http.server_address.as_deref(),
             path: &call.http.path,
             home,
+            upstream: call.response.upstream.as_deref(),
         }
     }
 }
@@ -130,7 +133,8 @@ impl<'t> Found<'t> {
     }
 }
 
-/// Hosts that send a call on to the server whose name follows the model's (`model:groq`), and what the table calls those.
+/// Hosts that send a call on to a server which the answer names, or the request behind the model's name (`model:groq`), and
+/// what the table calls those.
 const ROUTERS: &[(&str, &str)] = &[("router.huggingface.co", "huggingface_")];
 
 impl Snapshot {
@@ -153,11 +157,12 @@ impl Snapshot {
         None
     }
 
-    /// The server that a router was told to send the call to.
+    /// The server that a router says it sent the call to, else the one that it was told to.
     fn routed(&self, place: Place<'_>, models: &[&str]) -> Option<&Provider> {
         let host = place.host?;
         let (_, prefix) = ROUTERS.iter().find(|(router, _)| host.eq_ignore_ascii_case(router))?;
-        let mut servers = models.iter().filter_map(|model| model.rsplit_once(':')).map(|(_, server)| server);
+        let asked = models.iter().filter_map(|model| model.rsplit_once(':')).map(|(_, server)| server);
+        let mut servers = place.upstream.into_iter().chain(asked);
         servers.find_map(|server| self.named(&format!("{prefix}{server}").to_lowercase()))
     }
 
@@ -270,7 +275,7 @@ mod tests {
 
     fn id(provider: &str, host: Option<&str>, models: &[&str]) -> Option<(String, String, bool)> {
         let snapshot = Snapshot::embedded();
-        let place = Place { provider, host, path: "/v1/chat/completions", home: "openai" };
+        let place = Place { provider, host, path: "/v1/chat/completions", home: "openai", upstream: None };
         snapshot.find(place, models).map(|f| (f.provider.id.clone(), f.model.id.clone(), f.lent))
     }
 
@@ -350,6 +355,14 @@ mod tests {
         let hugging_face = Some("router.huggingface.co");
         let model = ["qwen/qwen3-32b", "Qwen/Qwen3-32B:groq"];
         assert_eq!(id("huggingface", hugging_face, &model).map(|f| f.0), Some("huggingface_groq".to_owned()));
+        let place = Place {
+            provider: "huggingface",
+            host: hugging_face,
+            path: "/v1/chat/completions",
+            home: "openai",
+            upstream: Some("Groq"),
+        };
+        assert!(Snapshot::embedded().find(place, &["Qwen/Qwen3-32B"]).is_some());
         assert_eq!(id("huggingface", hugging_face, &["Qwen/Qwen3-32B"]), None);
         assert_eq!(id("huggingface", hugging_face, &["Qwen/Qwen3-32B:nobody"]), None);
     }
@@ -366,7 +379,7 @@ mod tests {
     fn the_fallback_table_comes_last_and_completes_the_first() {
         let snapshot = Snapshot::embedded();
         let find = |provider, model| {
-            let place = Place { provider, host: None, path: "/", home: "openai" };
+            let place = Place { provider, host: None, path: "/", home: "openai", upstream: None };
             snapshot.find(place, &[model]).unwrap()
         };
         assert!(find("cohere", "rerank-v3.5").second);

@@ -54,7 +54,11 @@ mod tests {
     use super::*;
 
     fn why(provider: &str, host: Option<&str>, model: &str) -> String {
-        unknown(&Snapshot::embedded(), Place { provider, host, path: "/", home: "openai" }, model)
+        unknown(
+            &Snapshot::embedded(),
+            Place { provider, host, path: "/", home: "openai", upstream: None },
+            model,
+        )
     }
 
     #[test]
