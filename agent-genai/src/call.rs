@@ -176,6 +176,8 @@ pub struct Response {
     pub tool_calls: Vec<ToolCall>,
     /// One a choice; only with content on.
     pub messages: Vec<Message>,
+    /// Counting of tokens: the count.
+    pub counted_tokens: Option<u64>,
     /// Moderations and guardrails: whether anything was flagged.
     pub flagged: Option<bool>,
     /// Embeddings: number of vectors.

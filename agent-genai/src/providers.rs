@@ -39,6 +39,7 @@ const HOSTS: &[(&str, &str, &str)] = &[
     ("*-aiplatform.googleapis.com", "", "gcp.vertex_ai"),
     ("aiplatform.*.rep.googleapis.com", "", "gcp.vertex_ai"),
     ("*aiplatform.mtls.googleapis.com", "", "gcp.vertex_ai"),
+    ("*cloudcode-pa.googleapis.com", "", "gcp.gemini"),
     ("bedrock*.amazonaws.com", "", "aws.bedrock"),
     ("bedrock*.amazonaws.com.cn", "", "aws.bedrock"),
     ("bedrock*.api.aws", "", "aws.bedrock"),
@@ -110,6 +111,9 @@ const HOSTS: &[(&str, &str, &str)] = &[
     ("*.pinecone.io", "", "pinecone"),
     ("api.tavily.com", "", "tavily"),
     ("api.exa.ai", "", "exa"),
+    // Vertex behind a name of one's own: no other API has such paths.
+    ("*", "/publishers/google/models/", "gcp.vertex_ai"),
+    ("*", "/publishers/anthropic/models/", "gcp.vertex_ai"),
 ];
 
 /// The provider of a call: the user's rules, then the built-in table, then the flavour of the API.

@@ -118,6 +118,8 @@ pub mod attribute {
     pub const GUARDRAIL_ID: &str = "aws.bedrock.guardrail.id";
     /// Seconds.
     pub const RESPONSE_TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
+    /// Tokens counted without inference; no usage.
+    pub const COUNTED_TOKENS: &str = "wirespan.count_tokens.input_tokens";
     /// All input tokens.
     pub const USAGE_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
     /// All output tokens.

@@ -18,7 +18,12 @@ use crate::recognise::shape;
 
 /// Where it lives and how it looks.
 pub(crate) static SPEC: Spec = Spec {
-    rows: &[Row::likely("messages", Operation::Chat)],
+    rows: &[
+        Row::likely("messages", Operation::Chat),
+        // At Vertex the model stands in the path.
+        Row::certain("publishers/anthropic/models/{model}:rawPredict", Operation::Chat),
+        Row::certain("publishers/anthropic/models/{model}:streamRawPredict", Operation::Chat),
+    ],
     request: shape::is_anthropic_request,
     response: |event, body| shape::response(event, body).map(|api| api == Api::AnthropicMessages),
     ..Spec::new(

@@ -167,8 +167,7 @@ impl Codec for Gemini {
         if let Some(usage) = std::mem::take(&mut self.counts).into_usage() {
             call.usage = usage;
         }
-        let model = call.response.model.as_deref().or(call.request.model.as_deref());
-        call.usage.web_searches = std::mem::take(&mut self.searches).billed(model);
+        call.usage.web_searches = std::mem::take(&mut self.searches).count();
         if call.response.service_tier.is_none() {
             call.response.service_tier = self.head_tier.take();
         }

@@ -13,12 +13,14 @@ pub(crate) mod completions;
 mod content;
 pub(crate) mod conversations;
 pub(crate) mod converse;
+pub(crate) mod count_tokens;
 pub(crate) mod decisions;
 pub(crate) mod dialect;
 pub(crate) mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod gemini;
+pub(crate) mod gemini_embeddings;
 pub(crate) mod images;
 pub(crate) mod invoke;
 pub(crate) mod json;
@@ -37,6 +39,7 @@ pub(crate) mod retrieval;
 pub(crate) mod sockets;
 pub(crate) mod spec;
 pub(crate) mod usage;
+pub(crate) mod vertex_predict;
 
 use agent_wire::{ExchangeEnd, Nanos, ResponseHead};
 use serde_json::Value;

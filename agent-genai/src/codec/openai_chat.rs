@@ -26,6 +26,11 @@ pub(crate) static SPEC: Spec = Spec {
         Row::certain("v1/chat", Operation::Chat).at("api.writer.com"),
         // Databricks.
         Row::likely("serving-endpoints/{model}/invocations", Operation::Chat),
+        // Partners' models at Vertex, and models that are served at an endpoint of one's own.
+        Row::likely("publishers/*/models/{model}:rawPredict", Operation::Chat),
+        Row::likely("publishers/*/models/{model}:streamRawPredict", Operation::Chat),
+        Row::likely("endpoints/{model}:rawPredict", Operation::Chat),
+        Row::likely("endpoints/{model}:streamRawPredict", Operation::Chat),
         // Snowflake.
         Row::certain("api/v2/cortex/inference:complete", Operation::Chat),
     ],

@@ -14,6 +14,7 @@ use super::{anthropic_complete, batches};
 use super::{assistants, audio, decisions, images, moderations};
 use super::{cloudflare, conversations, lm_studio, ocr};
 use super::{converse, invoke};
+use super::{count_tokens, gemini_embeddings, vertex_predict};
 use crate::call::Api;
 
 /// All of them. The order decides only between bodies on unknown paths that more than one API would take.
@@ -62,6 +63,10 @@ pub(crate) static SPECS: &[&Spec] = &[
     // Google.
     &gemini::SPEC,
     &invoke::SPEC,
+    &gemini_embeddings::SPEC,
+    &vertex_predict::SPEC,
+    // Of several providers.
+    &count_tokens::SPEC,
 ];
 
 /// What is said of an API.

@@ -28,6 +28,8 @@ pub(crate) struct Spec {
     pub(crate) thin: &'static [&'static str],
     /// Root members of its responses that are only sampled (vectors). Usually `data`.
     pub(crate) thin_response: &'static [&'static str],
+    /// Arrays of numbers in its responses are vectors, wherever they stand: only their beginning is kept even when content is.
+    pub(crate) short_numbers: bool,
     /// A response of several items is no stream that broke off when it has no last event: each item stands for itself.
     pub(crate) open_ended: bool,
     /// Streamed items hold another JSON text in base64, so that their strings are needed whole even without content.
@@ -48,6 +50,7 @@ impl Spec {
             sniff: None,
             thin: &[],
             thin_response: &["data"],
+            short_numbers: false,
             open_ended: false,
             packed: false,
         }

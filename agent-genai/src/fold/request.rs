@@ -20,8 +20,18 @@ const BARE_BUDGET: usize = 512 << 10;
 pub(super) const BARE_STRING: usize = 1024;
 
 /// Members of a request that hold content.
-const CONTENT_MEMBERS: &[&str] =
-    &["messages", "input", "inputs", "system", "instructions", "contents", "documents", "prompt"];
+const CONTENT_MEMBERS: &[&str] = &[
+    "messages",
+    "input",
+    "inputs",
+    "system",
+    "instructions",
+    "contents",
+    "documents",
+    "prompt",
+    "requests",
+    "instances",
+];
 /// Members anywhere that are bulk, or content, or both.
 const BULK_MEMBERS: &[&str] = &[
     "parameters",

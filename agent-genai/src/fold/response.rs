@@ -54,11 +54,13 @@ pub(super) struct ResponseBody {
 
 impl ResponseBody {
     pub(super) fn new(options: &DecoderOptions, api: Option<Api>) -> Self {
-        let thin = api.and_then(registry::spec).map_or(VECTORS, |spec| spec.thin_response);
+        let spec = api.and_then(registry::spec);
+        let thin = spec.map_or(VECTORS, |spec| spec.thin_response);
+        let max_numbers = if spec.is_some_and(|spec| spec.short_numbers) { 8 } else { usize::MAX };
         let limits = if options.content {
             SkimLimits {
                 max_string: usize::MAX,
-                max_numbers: usize::MAX,
+                max_numbers,
                 budget: options.max_body,
                 reserve: 1 << 20,
                 thin,

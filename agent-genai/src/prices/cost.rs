@@ -15,7 +15,8 @@ fn quantities(call: &Call, prices: Option<&PriceSet>) -> Vec<(Item, Decimal)> {
     let mut found: Vec<(Item, Decimal)> =
         parts(usage, prices).into_iter().map(|(item, quantity)| (item, Decimal::from(quantity))).collect();
     let priced = |item: Item| prices.is_some_and(|prices| prices.own(item).is_some());
-    if call.api == Api::Gemini && priced(Item::GroundedRequests) {
+    if matches!(call.api, Api::Gemini | Api::GeminiLive | Api::Interactions) && priced(Item::GroundedRequests)
+    {
         // What this API reports are the queries of one grounded request.
         for (item, quantity) in found.iter_mut().filter(|(item, _)| *item == Item::WebSearches) {
             (*item, *quantity) = (Item::GroundedRequests, Decimal::ONE);

@@ -158,6 +158,7 @@ fn attributes(call: &Call, cost: &Cost, options: &RecordOptions) -> Attributes {
         out.some(name::FETCHED_CACHE_READ, fetched.cache_read);
         out.some(name::FETCHED_REASONING, fetched.reasoning);
     }
+    out.some(name::COUNTED_TOKENS, call.response.counted_tokens);
     out.some(name::MODERATION_FLAGGED, call.response.flagged);
     if let Some(retrieval) = &call.retrieval {
         retrieval::attributes(retrieval, options.content, &mut out);

@@ -99,6 +99,12 @@ fn names(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
     }
     // Of Cloudflare's own streams the independent folding counts only the item with the usage.
     let miscounted = call.api == Api::CloudflareRun;
+    if call.operation == Operation::CountTokens {
+        let counted = facts["totalTokens"].as_u64().or_else(|| facts["input_tokens"].as_u64());
+        if counted.is_some() {
+            tally.same(place, "counted tokens", &counted, &response.counted_tokens);
+        }
+    }
     // One item for each chunk. The independent folding does not count chunks that only carry an error.
     if let Some(chunks) = facts["chunks"].as_u64().filter(|_| call.error.is_none() && !miscounted) {
         tally.same(
@@ -227,7 +233,9 @@ fn usage(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
             tally.same(place, fact, &expected, &found);
         }
     }
-    if facts.is_null() || facts.as_object().is_some_and(serde_json::Map::is_empty) {
+    // The independent folding reads no usage of Gemini's embeddings.
+    let read = call.api != Api::GeminiEmbeddings;
+    if read && (facts.is_null() || facts.as_object().is_some_and(serde_json::Map::is_empty)) {
         tally.same(place, "no usage", &false, &found.is_reported());
     }
     if let Some(cost) = facts["cost"].as_f64() {

@@ -1,4 +1,4 @@
-//! Web searches that grounding made, as they are billed.
+//! Web searches that grounding made.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,6 @@ pub(in crate::codec) struct Searches {
     queries: BTreeSet<String>,
 }
 
-/// Models of before the third generation, of which a grounded prompt is billed once; later ones are billed by the query.
-const BY_PROMPT: &[&str] = &["gemini-1", "gemini-2"];
-
 impl Searches {
     /// Takes a `groundingMetadata`; chunks repeat it.
     pub(in crate::codec) fn take(&mut self, grounding: &Value, budget: &mut Budget) {
@@ -26,11 +23,9 @@ impl Searches {
         }
     }
 
-    /// Searches to be paid for; `None` when there were none.
-    pub(in crate::codec) fn billed(self, model: Option<&str>) -> Option<u64> {
-        let queries = self.queries.len() as u64;
-        let by_prompt = model.is_some_and(|model| BY_PROMPT.iter().any(|old| model.starts_with(old)));
-        (queries > 0).then_some(if by_prompt { 1 } else { queries })
+    /// How many there were; `None` when there were none.
+    pub(in crate::codec) fn count(self) -> Option<u64> {
+        Some(self.queries.len() as u64).filter(|queries| *queries > 0)
     }
 }
 
@@ -40,18 +35,13 @@ mod tests {
 
     use super::*;
 
-    fn billed(model: &str) -> Option<u64> {
+    #[test]
+    fn each_query_once() {
         let mut searches = Searches::default();
         let mut budget = Budget::new(0);
         searches.take(&json!({"webSearchQueries": ["a", "", "b"]}), &mut budget);
         searches.take(&json!({"webSearchQueries": ["a"]}), &mut budget);
-        searches.billed(Some(model))
-    }
-
-    #[test]
-    fn by_prompt_and_by_query() {
-        assert_eq!(billed("gemini-2.5-flash"), Some(1));
-        assert_eq!(billed("gemini-3-pro-preview"), Some(2));
-        assert_eq!(Searches::default().billed(None), None);
+        assert_eq!(searches.count(), Some(2));
+        assert_eq!(Searches::default().count(), None);
     }
 }

@@ -56,17 +56,15 @@ pub(in crate::codec) fn read(metadata: &Value) -> Option<Usage> {
     let tokens = |lists: &[&str], modality: &str| {
         let entries = lists.iter().flat_map(|list| names::array(metadata, &[list]));
         let of = entries.filter(|entry| {
-            names::get(entry, &["modality"]).and_then(|kind| names::word(kind, MODALITY)).as_deref()
-                == Some(modality)
+            let kind = names::get(entry, &["modality"]).and_then(|kind| names::word(kind, MODALITY));
+            kind.is_some_and(|kind| kind.eq_ignore_ascii_case(modality))
         });
         of.filter_map(|entry| names::count(entry, &["tokenCount"]))
             .fold(None, |so_far, n| sum(so_far, Some(n)))
     };
-    let inputs: &[&str] = if tool_apart {
-        &["promptTokensDetails", "toolUsePromptTokensDetails"]
-    } else {
-        &["promptTokensDetails"]
-    };
+    // Embeddings spell the list in the singular.
+    let lists = ["promptTokensDetails", "promptTokenDetails", "toolUsePromptTokensDetails"];
+    let inputs = if tool_apart { &lists[..] } else { &lists[..2] };
     let outputs: &[&str] = &["candidatesTokensDetails", "responseTokensDetails"];
     let mut usage = Usage {
         input,
