@@ -247,8 +247,8 @@ fn traffic_of_other_kinds_is_no_call() {
         (post("/v2/chat", "", &request), answer(200, "application/json", &cohere)),
         (post("/proxy/chat", "", &request), answer(200, "application/json", &cohere)),
         (
-            post("/v1/messages/count_tokens", "anthropic-version: 1\r\n", &request),
-            answer(200, "application/json", r#"{"input_tokens":5}"#),
+            post("/v1/messages/batches", "anthropic-version: 1\r\n", &request),
+            answer(200, "application/json", r#"{"id":"b"}"#),
         ),
         (
             post("/v1/responses", "", r#"{"survey":1,"answers":[1,2]}"#),
