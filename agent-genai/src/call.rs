@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub use self::api::{Api, Operation, OperationKind};
 pub use self::retrieval::{Hit, Retrieval};
-pub use self::rpc::Rpc;
+pub use self::rpc::{Half, HalfPart, Rpc};
 pub use self::settings::{ResponseFormat, ToolChoice};
 pub use self::units::{Unit, UsageUnits};
 use crate::semconv::DURATION_BOUNDS;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod codec;
+mod correlator;
 mod decoder;
 mod fold;
 mod providers;
@@ -19,6 +20,7 @@ pub mod semconv;
 pub mod skim;
 
 pub use call::Call;
+pub use correlator::Correlator;
 pub use decoder::{Decoder, DecoderOptions};
 pub use fold::Fold;
 pub use prices::{PriceError, PriceTable};

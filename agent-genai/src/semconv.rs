@@ -106,6 +106,8 @@ pub mod attribute {
     pub const NETWORK_TRANSPORT: &str = "network.transport";
     /// `http`, `websocket`.
     pub const NETWORK_PROTOCOL_NAME: &str = "network.protocol.name";
+    /// `1.1`, `2`.
+    pub const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
     /// JSON-RPC id.
     pub const JSONRPC_REQUEST_ID: &str = "jsonrpc.request.id";
     /// JSON-RPC error code or gRPC status.
@@ -243,6 +245,14 @@ pub mod attribute {
     pub const MCP_SERVER_NAME: &str = "wirespan.mcp.server.name";
     /// Its version.
     pub const MCP_SERVER_VERSION: &str = "wirespan.mcp.server.version";
+    /// `resultType` of an MCP result.
+    pub const MCP_RESULT_TYPE: &str = "wirespan.mcp.result.type";
+    /// Kinds of content in a tool's result.
+    pub const MCP_CONTENT_TYPES: &str = "wirespan.mcp.result.content_types";
+    /// A tool's result has a structured form; present only when true.
+    pub const MCP_STRUCTURED: &str = "wirespan.mcp.result.structured";
+    /// Notifications that came while the answer was awaited.
+    pub const MCP_NOTIFICATION_COUNT: &str = "wirespan.mcp.notification.count";
     /// Messages of a gRPC call, sent.
     pub const RPC_MESSAGES_SENT: &str = "wirespan.rpc.messages.sent";
     /// Messages of a gRPC call, received.

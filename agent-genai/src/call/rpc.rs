@@ -39,4 +39,34 @@ pub struct Rpc {
     pub from_server: bool,
     /// The transport: `http` or `websocket`.
     pub transport: &'static str,
+    /// Version of HTTP: `1.1`, `2`.
+    pub transport_version: Option<&'static str>,
+    /// `resultType` of an MCP result: `complete`, or what the server wants first.
+    pub result_type: Option<String>,
+    /// Kinds of content in the result of a tool: `text`, `image` …
+    pub content_types: Vec<String>,
+    /// The result of a tool has a structured form, too.
+    pub structured: bool,
+    /// `traceparent` of the transport, where the message carries another one of its own.
+    pub link: Option<String>,
+    /// The call is not whole: the other half came, or will come, by another exchange. [`crate::Correlator`] takes such calls.
+    pub half: Option<Half>,
+}
+
+/// What is known of the other half of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Half {
+    /// Which half this is.
+    pub part: HalfPart,
+    /// The session within which the JSON-RPC id is unique.
+    pub channel: String,
+}
+
+/// Half of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HalfPart {
+    /// The request. It is a failed call if no answer is found.
+    Request,
+    /// The answer. It is nothing if no request is found.
+    Answer,
 }

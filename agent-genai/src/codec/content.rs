@@ -74,7 +74,7 @@ impl Budget {
 }
 
 /// Rough size in memory of a JSON value, in bytes.
-pub(super) fn weight(value: &Value) -> usize {
+pub(crate) fn weight(value: &Value) -> usize {
     const NODE: usize = 32;
     match value {
         Value::String(text) => NODE.saturating_add(text.len()),

@@ -10,7 +10,7 @@ pub(crate) mod batches;
 pub(crate) mod cloudflare;
 pub(crate) mod cohere;
 pub(crate) mod completions;
-mod content;
+pub(crate) mod content;
 pub(crate) mod conversations;
 pub(crate) mod converse;
 pub(crate) mod count_tokens;
@@ -24,7 +24,9 @@ pub(crate) mod gemini_embeddings;
 pub(crate) mod images;
 pub(crate) mod invoke;
 pub(crate) mod json;
+mod jsonrpc;
 pub(crate) mod lm_studio;
+pub(crate) mod mcp;
 pub(crate) mod media;
 pub(crate) mod moderations;
 pub(crate) mod native;
@@ -126,6 +128,10 @@ pub(crate) trait Session: Send {
     fn take(&mut self) -> Option<Call>;
     /// Whether any message so far was one of this API.
     fn is_confirmed(&self) -> bool;
+    /// Whether a message showed that it is none of this API's.
+    fn is_foreign(&self) -> bool {
+        false
+    }
     /// Bytes held, roughly.
     fn held_bytes(&self) -> usize;
 }

@@ -3,6 +3,7 @@
 use super::cohere;
 use super::completions;
 use super::gemini;
+use super::mcp;
 use super::native;
 use super::ollama;
 use super::rerank;
@@ -55,6 +56,8 @@ pub(crate) static SPECS: &[&Spec] = &[
     &cohere::chat_v1::SPEC,
     &cohere::legacy::SPEC,
     &cohere::embed::SPEC,
+    // Remote procedures.
+    &mcp::SPEC,
     // Stores and search.
     &retrieval::SPEC,
     &retrieval::WEB,

@@ -160,6 +160,12 @@ impl Fold {
         self.call.completeness.body_capped |= truncated;
         let value = self.parse_item(text, truncated);
         let Some(value) = value else {
+            if self.stand.session.is_some() {
+                // An event whose data are plain text (the address that opens an MCP session).
+                let text = Value::String(String::from_utf8_lossy(text).into_owned());
+                self.session_message(false, event, &text, data.len() as u64, at);
+                return;
+            }
             // Not an item: perhaps a body that only looked like a stream of them.
             self.response.push(text);
             self.response.push(b"\n");
@@ -266,6 +272,9 @@ impl Fold {
         }
         if let (Some(head), Some(codec)) = (self.response_head.as_ref(), self.stand.codec.as_mut()) {
             codec.response_head(head, &mut self.call);
+        }
+        if let (Some(head), Some(session)) = (self.response_head.as_ref(), self.stand.session.as_mut()) {
+            session.response_head(head, &mut self.call);
         }
     }
 

@@ -62,7 +62,7 @@ impl Fold {
         if self.stand.standing == Standing::Claimed {
             if session.is_confirmed() {
                 self.stand.standing = Standing::Settled;
-            } else if self.ready.messages > MAX_UNKNOWN_MESSAGES {
+            } else if session.is_foreign() || self.ready.messages > MAX_UNKNOWN_MESSAGES {
                 self.stand.reject();
                 return;
             }

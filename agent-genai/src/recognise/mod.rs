@@ -14,6 +14,7 @@ pub(crate) use self::shape::{
     Candidate, Shown, agrees, attached_response, is_foreign_key, is_own_key, request, session,
 };
 use crate::call::{Api, Operation};
+use crate::codec::mcp;
 use crate::codec::spec::{Row, Spec};
 
 /// What the head of a request says.
@@ -128,6 +129,12 @@ pub(crate) fn head(head: &RequestHead) -> Head {
         method => method,
     };
     let segments = path::segments(head.path());
+    if let Some(certain) = mcp::at_head(head).filter(|_| method != "WS") {
+        let found = Match { spec: &mcp::SPEC, row: &mcp::ANY_PATH, model: None };
+        let claimed = path::find(method, head, &segments, |_| true).filter(|_| !certain && method == "GET");
+        let route = route(claimed.unwrap_or(found), head, &segments);
+        return Head::Api(Route { certain: certain || route.certain, ..route });
+    }
     let whole = path::split_again(&segments);
     let any = |_: &Spec| true;
     let found = path::find(method, head, &segments, any).or_else(|| path::find(method, head, &whole, any));

@@ -3,7 +3,8 @@
 use super::builder::Builder;
 use super::ids::{SpanIds, hex};
 use super::{
-    Attributes, Capture, Cost, CostSource, RECORD_VERSION, Record, Status, StatusCode, UsageSource, content,
+    Attributes, Capture, Cost, CostSource, Link, RECORD_VERSION, Record, Status, StatusCode, UsageSource,
+    content,
 };
 use super::{retrieval, rpc};
 use crate::call::{Api, Call, Operation, OperationKind};
@@ -70,13 +71,9 @@ pub fn build_record(
         trace_id: hex(&ids.trace_id),
         span_id: hex(&ids.span_id),
         parent_span_id: ids.parent_span_id.map(|id| hex(&id)),
-        links: Vec::new(),
+        links: call.rpc.as_ref().and_then(|rpc| rpc.link.as_deref()).and_then(link).into_iter().collect(),
         name: span_name(call),
-        kind: match call.role {
-            agent_wire::Role::Client => "CLIENT",
-            agent_wire::Role::Server => "SERVER",
-        }
-        .to_owned(),
+        kind: if began(call) { "CLIENT" } else { "SERVER" }.to_owned(),
         start: rfc3339(call.timing.start),
         end: rfc3339(call.timing.end.max(call.timing.start)),
         status,
@@ -98,6 +95,18 @@ pub fn build_record(
         },
         inferred: false,
     }
+}
+
+/// Whether the observed process began the call: as the HTTP client, or as the HTTP server of a call that goes the other way.
+fn began(call: &Call) -> bool {
+    (call.role == agent_wire::Role::Client) != call.rpc.as_ref().is_some_and(|rpc| rpc.from_server)
+}
+
+/// The span that a `traceparent` names.
+fn link(traceparent: &str) -> Option<Link> {
+    let ids = SpanIds::derive(&[], Some(traceparent));
+    let span_id = ids.parent_span_id?;
+    Some(Link { trace_id: hex(&ids.trace_id), span_id: hex(&span_id), attributes: Attributes::new() })
 }
 
 /// Name of the span: `{operation} {model}`, with what the conventions put in the model's place for other operations.

@@ -19,6 +19,11 @@ pub(super) fn attributes(rpc: &Rpc, call: &Call, content: bool, out: &mut Builde
         out.text(name::MCP_RESOURCE_URI, rpc.resource_uri.as_ref());
         out.set(name::NETWORK_TRANSPORT, "tcp");
         out.set(name::NETWORK_PROTOCOL_NAME, rpc.transport);
+        out.some(name::NETWORK_PROTOCOL_VERSION, rpc.transport_version);
+        out.text(name::MCP_RESULT_TYPE, rpc.result_type.as_ref());
+        out.list(name::MCP_CONTENT_TYPES, &rpc.content_types);
+        out.some(name::MCP_STRUCTURED, rpc.structured.then_some(true));
+        out.some(name::MCP_NOTIFICATION_COUNT, rpc.messages.map(|(_, received)| received));
     } else {
         out.set(name::RPC_SYSTEM_NAME, if rpc.system == "grpc" { "grpc" } else { "jsonrpc" });
         out.set(name::RPC_METHOD, rpc.method.trim_start_matches('/'));
@@ -37,7 +42,7 @@ pub(super) fn attributes(rpc: &Rpc, call: &Call, content: bool, out: &mut Builde
             out.text(version, which.as_ref());
         }
     }
-    if let Some((sent, received)) = rpc.messages {
+    if let Some((sent, received)) = rpc.messages.filter(|_| !mcp) {
         out.set(name::RPC_MESSAGES_SENT, sent);
         out.set(name::RPC_MESSAGES_RECEIVED, received);
     }

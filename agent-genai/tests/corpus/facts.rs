@@ -1,7 +1,7 @@
 //! Compares a call with the facts recorded beside its exchange.
 
 use agent_genai::Call;
-use agent_genai::call::{Api, Operation, Part};
+use agent_genai::call::{Api, Operation, Part, Rpc};
 use serde_json::Value;
 
 use crate::load::Exchange;
@@ -55,6 +55,9 @@ pub(crate) fn check(place: &str, exchange: &Exchange, bare: &Call, full: &Call, 
             usage(place, if unsaid && headers.is_object() { headers } else { &facts["usage"] }, bare, tally);
         }
         tools(place, facts, bare, full, tally);
+        if let Some(rpc) = &bare.rpc {
+            remote(place, facts, rpc, tally);
+        }
     }
     for facts in &exchange.upstream {
         upstream(place, facts, exchange, bare, tally);
@@ -136,7 +139,9 @@ fn outcome(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
     if let Some(reason) = reason.filter(|_| call.operation == Operation::Chat) {
         tally.same(place, "finish reason by status", &vec![reason.to_owned()], &call.response.finish_reasons);
     }
-    tally.same(place, "failed", &(facts["error"] == true), &call.error.is_some());
+    // A tool that failed is told by its result.
+    let failed = facts["error"] == true || facts["is_error"] == true;
+    tally.same(place, "failed", &failed, &call.error.is_some());
     if let (true, Some(error)) = (facts["error"] == true, &call.error) {
         let status = call.http.status.filter(|status| *status >= 400).map(|status| status.to_string());
         let word = |value: &Value| text(value).or_else(|| value.as_u64().map(|code| code.to_string()));
@@ -158,6 +163,38 @@ fn outcome(place: &str, facts: &Value, call: &Call, tally: &mut Tally) {
                 &(cut || error.message.starts_with(&line(&head))),
             );
         }
+    }
+}
+
+/// Facts of a remote procedure call.
+fn remote(place: &str, facts: &Value, rpc: &Rpc, tally: &mut Tally) {
+    let word = |value: &Value| text(value).or_else(|| value.as_i64().map(|number| number.to_string()));
+    let names = |value: &Value| value.as_array().map(|all| all.iter().filter_map(text).collect::<Vec<_>>());
+    let pairs = [
+        ("rpc_id", rpc.request_id.clone()),
+        ("error_code", rpc.status_code.map(|code| code.to_string())),
+        ("result_type", rpc.result_type.clone()),
+        ("server_name", rpc.server.as_ref().map(|(name, _)| name.clone())),
+        ("protocol_version", rpc.protocol_version.clone()),
+    ];
+    for (fact, found) in pairs {
+        if let Some(expected) = word(&facts[fact]) {
+            tally.same(place, fact, &Some(expected), &found);
+        }
+    }
+    if let Some(expected) = names(&facts["tools"]) {
+        tally.same(place, "tools", &expected, &rpc.tools_listed);
+    }
+    if let Some(mut expected) = names(&facts["content_types"]) {
+        expected.dedup();
+        tally.same(place, "content_types", &expected, &rpc.content_types);
+    }
+    if let Some(expected) = facts["structured"].as_bool() {
+        tally.same(place, "structured", &expected, &rpc.structured);
+    }
+    if let Some(expected) = facts["notifications"].as_array() {
+        let count = u64::try_from(expected.len()).ok();
+        tally.same(place, "notifications", &count, &rpc.messages.map(|(_, received)| received));
     }
 }
 

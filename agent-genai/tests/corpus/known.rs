@@ -8,7 +8,6 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
         "negative 8e5475f56f9a5906: a call of Gemini",
         "a call of generateContent whose path the recorder lost; its bodies show what it is",
     ),
-    ("a2a.a2a ", NO_CODEC),
     ("bedrock-agent.bedrock-agent ", NO_CODEC),
     ("bedrock.bedrock-guardrail ", NO_CODEC),
     ("bedrock.converse 00faa34335d4eff6: gen_ai.request.temperature", OTHER_SETTINGS),
@@ -24,7 +23,6 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("cohere.embeddings ", NO_CODEC),
     ("cohere.rerank ", NO_CODEC),
     ("gemini.interactions ", NO_CODEC),
-    ("mcp.mcp ", NO_CODEC),
     ("sagemaker.sagemaker.invoke ", NO_CODEC),
     (
         "negative ad62d17133eaf817",

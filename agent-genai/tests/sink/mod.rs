@@ -1,5 +1,6 @@
 //! Takes exchanges and keeps the calls that they were.
 
+use agent_genai::call::HalfPart;
 use agent_genai::{Call, Decoder, Fold};
 use agent_wire::{
     Body, ExchangeEnd, ExchangeId, Interest, MessageEnd, Nanos, RequestHead, ResponseHead, Role, Sink,
@@ -57,6 +58,9 @@ impl Sink for Calls<'_> {
         }
     }
     fn exchange_end(&mut self, id: ExchangeId, end: ExchangeEnd) {
-        self.calls.extend(self.folds.remove(&id).into_iter().flat_map(|fold| fold.finish(&end)));
+        let calls = self.folds.remove(&id).into_iter().flat_map(|fold| fold.finish(&end));
+        // The answer to a request of another exchange is no call by itself.
+        let half = |call: &Call| call.rpc.as_ref().and_then(|rpc| rpc.half.as_ref()).map(|half| half.part);
+        self.calls.extend(calls.filter(|call| half(call) != Some(HalfPart::Answer)));
     }
 }

@@ -14,6 +14,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use agent_genai::Record;
 
 pub use capture::Replay;
+use recorded::Halves;
 pub use recorded::Replayer;
 
 /// Longest line that is read, in bytes.
@@ -81,10 +82,15 @@ fn lines(
     let mut outcome = Outcome::default();
     let mut line = Vec::new();
     let mut number = 0_u64;
+    let mut halves = Halves::default();
     loop {
         line.clear();
         let read = (&mut input).take(MAX_LINE).read_until(b'\n', &mut line)?;
         if read == 0 {
+            for record in replayer.records(halves.flush()) {
+                outcome.records += 1;
+                receiver.record(record)?;
+            }
             return Ok(outcome);
         }
         number += 1;
@@ -99,8 +105,8 @@ fn lines(
         }
         let text = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line) } else { &line };
         let records = match corpus::parse(text, number) {
-            Ok(corpus::Line::Exchange(recorded)) => replayer.exchange(&recorded),
-            Ok(corpus::Line::Wire(wire)) => replayer.connection(&wire.id, wire.pieces()),
+            Ok(corpus::Line::Exchange(recorded)) => replayer.exchange(&recorded, &mut halves),
+            Ok(corpus::Line::Wire(wire)) => replayer.connection(&wire.id, wire.pieces(), &mut halves),
             Ok(corpus::Line::WebSocket(transcript)) => replayer.transcript(&transcript),
             Err(problem) => {
                 outcome.errors += 1;
@@ -124,10 +130,11 @@ fn archive(
 ) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut failed = None;
+    let mut halves = Halves::default();
     let read = har::read(input, |index, entry| match entry {
         _ if failed.is_some() => {}
         Ok(recorded) => {
-            let records = replayer.exchange(&recorded);
+            let records = replayer.exchange(&recorded, &mut halves);
             outcome.others += u64::from(records.is_empty());
             for record in records {
                 match receiver.record(record) {
@@ -143,6 +150,10 @@ fn archive(
     });
     if let Some(error) = failed {
         return Err(error);
+    }
+    for record in replayer.records(halves.flush()) {
+        outcome.records += 1;
+        receiver.record(record)?;
     }
     match read {
         Ok(()) => Ok(outcome),

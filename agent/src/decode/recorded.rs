@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use agent_genai::{
-    Call, Compat, Decoder, DecoderOptions, HostRule, PriceTable, Record, RecordOptions, SpanIds,
+    Call, Compat, Correlator, Decoder, DecoderOptions, HostRule, PriceTable, Record, RecordOptions, SpanIds,
     build_record, record::Attributes,
 };
 use agent_wire::{
@@ -43,6 +43,17 @@ pub struct Replayer {
     limits: Limits,
 }
 
+/// Calls of one recording whose request and answer came by different exchanges.
+pub(super) type Halves = Correlator<(), Place>;
+
+/// Where a call stands in a recording: the id of its exchange, whether its times are known, and the date of its answer.
+#[derive(Debug)]
+pub(super) struct Place {
+    id: String,
+    timed: bool,
+    date: Option<Nanos>,
+}
+
 /// Most bytes of one body kept with content on.
 pub(super) const MAX_BODY: usize = 64 << 20;
 
@@ -59,7 +70,7 @@ impl Replayer {
     }
 
     /// The Records of one exchange: none when it is no call, several when it carries several.
-    pub(super) fn exchange(&self, recorded: &Recorded) -> Vec<Record> {
+    pub(super) fn exchange(&self, recorded: &Recorded, halves: &mut Halves) -> Vec<Record> {
         let mut exchanges = Exchanges::default();
         let mut ended = Vec::new();
         let mut sink = TimedSink {
@@ -77,8 +88,9 @@ impl Replayer {
         replay((&recorded.request, &recorded.request_body), response, self.limits, &mut sink);
         let dates = sink.dates;
         let timed = recorded.times.is_some();
-        let record = |(number, call)| self.record(&recorded.id, call, timed, dates.get(&number).copied());
-        ended.into_iter().map(record).collect()
+        let place = |number| Place { id: recorded.id.clone(), timed, date: dates.get(&number).copied() };
+        let whole = ended.into_iter().flat_map(|(number, call)| halves.offer((), place(number), call));
+        self.records(whole)
     }
 
     /// The Records of the exchanges of one recorded connection: `pieces` are (direction, bytes) in the order seen.
@@ -86,6 +98,7 @@ impl Replayer {
         &self,
         id: &str,
         pieces: impl Iterator<Item = (Direction, &'a [u8])>,
+        halves: &mut Halves,
     ) -> Vec<Record> {
         let mut exchanges = Exchanges::default();
         let mut ended = Vec::new();
@@ -118,13 +131,18 @@ impl Replayer {
         step(&mut wire, &mut |wire, sink| wire.close(Some(offsets), 0, sink));
         let mut ended: Vec<_> = std::mem::take(&mut ended);
         ended.sort_by_key(|(number, _)| *number);
-        ended
-            .into_iter()
-            .map(|(number, call)| {
-                let date = dates.get(&number).copied();
-                self.record(&format!("{id}#{}", number.0), call, false, date)
-            })
-            .collect()
+        let place = |number: ExchangeId| Place {
+            id: format!("{id}#{}", number.0),
+            timed: false,
+            date: dates.get(&number).copied(),
+        };
+        self.records(ended.into_iter().flat_map(|(number, call)| halves.offer((), place(number), call)))
+    }
+
+    /// The Records of whole calls.
+    pub(super) fn records(&self, calls: impl IntoIterator<Item = (Place, Call)>) -> Vec<Record> {
+        let record = |(place, call): (Place, _)| self.record(&place.id, call, place.timed, place.date);
+        calls.into_iter().map(record).collect()
     }
 
     /// The Records of one WebSocket session.

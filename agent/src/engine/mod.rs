@@ -10,7 +10,7 @@ mod stats;
 use std::{collections::BTreeMap, collections::VecDeque, sync::Arc};
 
 use agent_capture::{CaptureEvent, ConnectionId, ProcessInfo, StreamChunk, Verdict};
-use agent_genai::{Call, Record, SpanIds, build_record, record::Attributes};
+use agent_genai::{Call, Correlator, Record, SpanIds, build_record, record::Attributes};
 use agent_wire::{Direction, ExchangeId, Nanos, Role};
 
 use connection::{Tracked, Turn};
@@ -60,6 +60,8 @@ pub struct Engine {
     clock_offset: i64,
     connections: BTreeMap<ConnectionId, (Tracked, (u64, u64))>,
     processes: Processes,
+    /// Halves of remote procedure calls, by process and its start.
+    correlator: Correlator<(u32, u64), Place>,
     exits: VecDeque<(u64, u32, u64)>,
     now: u64,
     last_idle_scan: u64,
@@ -89,6 +91,7 @@ impl Engine {
             clock_offset,
             connections: BTreeMap::new(),
             processes: Processes::default(),
+            correlator: Correlator::default(),
             exits: VecDeque::new(),
             now: 0,
             last_idle_scan: 0,
@@ -152,6 +155,8 @@ impl Engine {
         for connection in all {
             self.close(connection, None, self.now);
         }
+        let unanswered = self.correlator.flush();
+        self.record_all(unanswered);
         self.exits.clear();
     }
 
@@ -171,7 +176,7 @@ impl Engine {
         EngineStats {
             connections: self.connections.len() as u64,
             processes: self.processes.len() as u64,
-            held_bytes: self.held as u64,
+            held_bytes: (self.held + self.correlator.held_bytes()) as u64,
             ..self.stats
         }
     }
@@ -314,12 +319,17 @@ impl Engine {
             for id in over {
                 self.close(id, None, at);
             }
+            let unanswered = self.correlator.end(&(pid, start_time));
+            self.record_all(unanswered);
             self.processes.remove(pid, start_time);
         }
         if self.now.saturating_sub(self.last_idle_scan) < IDLE_SCAN {
             return;
         }
         self.last_idle_scan = self.now;
+        let silent = self.unix(self.now.saturating_sub(self.bounds.idle));
+        let unanswered = self.correlator.expire(silent);
+        self.record_all(unanswered);
         let idle: Vec<ConnectionId> = self
             .connections
             .iter()
@@ -347,19 +357,36 @@ impl Engine {
                 Arc::new(self.resources.attributes(&gone))
             }),
         };
-        let ids = SpanIds::derive(
-            &seed(&self.boot_id, id, exchange, call.part),
-            call.request.traceparent.as_deref(),
-        );
-        let cost = self.settings.prices.cost(&call);
-        let options = self.made.record(content);
-        let record = build_record(&call, &ids, &resource, cost, options);
-        self.stats.calls += 1;
-        self.stats.incomplete_calls += u64::from(!record.capture.complete);
-        self.stats.undecodable_calls += u64::from(record.capture.undecodable.is_some());
-        self.stats.lost_bytes += record.capture.lost_bytes;
-        self.outputs.push_back(EngineOutput { connection: id, exchange, call, record });
+        let place = Place { connection: id, exchange, content, resource };
+        let whole = self.correlator.offer((id.tgid, id.start_time), place, call);
+        self.record_all(whole);
     }
+
+    fn record_all(&mut self, calls: Vec<(Place, Call)>) {
+        for (place, call) in calls {
+            let Place { connection, exchange, content, resource } = place;
+            let ids = SpanIds::derive(
+                &seed(&self.boot_id, connection, exchange, call.part),
+                call.request.traceparent.as_deref(),
+            );
+            let cost = self.settings.prices.cost(&call);
+            let record = build_record(&call, &ids, &resource, cost, self.made.record(content));
+            self.stats.calls += 1;
+            self.stats.incomplete_calls += u64::from(!record.capture.complete);
+            self.stats.undecodable_calls += u64::from(record.capture.undecodable.is_some());
+            self.stats.lost_bytes += record.capture.lost_bytes;
+            self.outputs.push_back(EngineOutput { connection, exchange, call, record });
+        }
+    }
+}
+
+/// Where a call was made, and what its span needs to know of that.
+#[derive(Debug)]
+struct Place {
+    connection: ConnectionId,
+    exchange: ExchangeId,
+    content: bool,
+    resource: Arc<Attributes>,
 }
 
 /// What the ids of a call are derived from: the boot, the connection, the exchange's number on it, and the call's in the exchange.

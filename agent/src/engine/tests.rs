@@ -489,3 +489,54 @@ fn new_settings_apply_to_what_comes() {
     assert_eq!(record.resource["service.name"], "renamed");
     assert!(serde_json::to_string(record).expect("JSON").contains("question"));
 }
+
+/// Asks over one connection, and gives the stream of the session over another, as the first MCP transport does.
+fn mcp_session(engine: &mut Engine, answered: bool) -> Vec<EngineOutput> {
+    let (mut posts, mut stream) = (Line::new(1), Line::new(2));
+    let listen = b"GET /sse HTTP/1.1\r\nHost: tools\r\nAccept: text/event-stream\r\n\r\n";
+    let opened = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: endpoint\ndata: /messages/?session_id=s1\n\n";
+    let ask = json!({"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {"name": "add"}});
+    let taken = b"HTTP/1.1 202 Accepted\r\nContent-Length: 8\r\n\r\nAccepted";
+    let mut outputs = run(
+        engine,
+        [
+            stream.chunk(Way::Egress, listen),
+            stream.chunk(Way::Ingress, opened),
+            posts.chunk(Way::Egress, &request("/messages/?session_id=s1", &ask)),
+            posts.chunk(Way::Ingress, taken),
+            posts.closed(),
+        ],
+    );
+    if answered {
+        let answer = json!({"jsonrpc": "2.0", "id": 4, "result": {"content": [], "isError": false}});
+        let event = format!("event: message\ndata: {answer}\n\n");
+        outputs.extend(run(engine, [stream.chunk(Way::Ingress, event.as_bytes())]));
+    }
+    outputs
+}
+
+#[test]
+fn an_answer_on_another_connection_finds_its_request() {
+    let mut engine = engine();
+    let outputs = mcp_session(&mut engine, true);
+    let [output] = outputs.as_slice() else { panic!("{} calls", outputs.len()) };
+    assert_eq!((output.connection, output.exchange), (connection(1), ExchangeId(0)));
+    assert_eq!(output.record.name, "tools/call add");
+    assert_eq!(output.record.attributes["mcp.session.id"], "s1");
+    assert!(output.record.capture.complete && output.call.error.is_none());
+    engine.flush(0);
+    assert_eq!(engine.outputs().count(), 0);
+}
+
+#[test]
+fn a_request_that_nobody_answers_ends_with_its_process() {
+    let mut engine = engine();
+    assert!(mcp_session(&mut engine, false).is_empty());
+    engine.event(process("app"));
+    engine.event(CaptureEvent::Exited { pid: 7, ktime: 10_000_000 });
+    engine.tick(2_000_000_000);
+    let outputs: Vec<_> = engine.outputs().collect();
+    let [output] = outputs.as_slice() else { panic!("{} calls", outputs.len()) };
+    assert_eq!(output.record.attributes["error.type"], "no_response");
+    assert_eq!(engine.stats().held_bytes, 0);
+}
