@@ -13,6 +13,7 @@ mod providers;
 mod recognise;
 
 pub mod call;
+pub mod encode;
 pub mod prices;
 pub mod record;
 pub mod redact;

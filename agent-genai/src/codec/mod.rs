@@ -38,6 +38,7 @@ pub(crate) mod registry;
 pub(crate) mod rerank;
 pub(crate) mod responses;
 pub(crate) mod retrieval;
+pub(crate) mod settings;
 pub(crate) mod sockets;
 pub(crate) mod spec;
 pub(crate) mod usage;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::blocks;
 use crate::call::{Call, Message, Part, ToolDefinition};
-use crate::codec::json;
+use crate::codec::{json, settings};
 
 /// Reads the request body into the call.
 pub(super) fn fold(body: &Value, content: bool, call: &mut Call) {
@@ -25,6 +25,9 @@ pub(super) fn fold(body: &Value, content: bool, call: &mut Call) {
     request.user = json::string_at(body, &["metadata", "user_id"]);
     request.tools =
         json::array_at(body, &["tools"]).iter().filter_map(|tool| definition(tool, content)).collect();
+    (request.tool_choice, request.parallel_tool_calls) = settings::anthropic_tool_choice(body);
+    request.response_format = settings::anthropic_format(body, content);
+    request.reasoning_budget = json::i64_at(body, &["thinking", "budget_tokens"]);
     if content {
         request.system = body.get("system").map(blocks::parts).unwrap_or_default();
         request.messages = json::array_at(body, &["messages"]).iter().flat_map(messages).collect();

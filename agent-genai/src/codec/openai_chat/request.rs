@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::parts;
 use crate::call::{Call, ToolDefinition};
-use crate::codec::json;
+use crate::codec::{json, settings};
 
 /// Reads the request body into the call.
 pub(crate) fn fold(body: &Value, content: bool, call: &mut Call) {
@@ -36,6 +36,10 @@ pub(crate) fn fold(body: &Value, content: bool, call: &mut Call) {
     request.tools = definitions(body, content);
     // Mistral's agents.
     request.agent = json::string_at(body, &["agent_id"]);
+    request.tool_choice = settings::openai_tool_choice(body);
+    request.parallel_tool_calls = json::bool_at(body, &["parallel_tool_calls"]);
+    request.response_format = settings::chat_response_format(body, content);
+    request.metadata = settings::metadata(body);
     if content {
         request.messages = parts::messages(body);
     }

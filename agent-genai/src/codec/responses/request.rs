@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{items, object, parts};
 use crate::call::{Call, Message, Part, ToolDefinition};
-use crate::codec::json;
+use crate::codec::{json, settings};
 
 /// Reads the request body into the call.
 pub(super) fn fold(body: &Value, content: bool, call: &mut Call) {
@@ -23,6 +23,10 @@ pub(super) fn fold(body: &Value, content: bool, call: &mut Call) {
     request.conversation_id = object::conversation(body).map(str::to_owned);
     request.user = json::string_at(body, &["user"]).or_else(|| json::string_at(body, &["safety_identifier"]));
     request.tools = definitions(json::array_at(body, &["tools"]), content);
+    request.tool_choice = settings::openai_tool_choice(body);
+    request.parallel_tool_calls = json::bool_at(body, &["parallel_tool_calls"]);
+    request.response_format = settings::responses_format(body, content);
+    request.metadata = settings::metadata(body);
     if content {
         request.system = body.get("instructions").map(instructions).unwrap_or_default();
         request.messages = body.get("input").map(messages).unwrap_or_default();
