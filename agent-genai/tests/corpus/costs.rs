@@ -118,3 +118,37 @@ fn compare(
         details.push((key.0, key.1, format!("ours {ours}, theirs {theirs}: {}", lines.join("; "))));
     }
 }
+
+#[test]
+fn billable_calls_without_a_price_are_listed() {
+    let Some(folder) = corpus() else { return };
+    let table = PriceTable::embedded();
+    let mut unpriced: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut billable, mut priced) = (0, 0);
+    for exchange in files(&folder).values().flatten() {
+        for call in decode(exchange, false) {
+            if !call.usage.is_reported() && call.usage.units.is_empty() {
+                continue;
+            }
+            billable += 1;
+            let cost = table.cost_at(&call, time(exchange));
+            if cost.usd.is_some() {
+                priced += 1;
+                continue;
+            }
+            let model = [&call.response.model, &call.request.model].into_iter().flatten().next();
+            let model = model.map_or("", String::as_str);
+            let missing = cost.lines.iter().filter(|line| line.usd.is_none()).map(|line| line.item.as_str());
+            let why = match table.explain_call(&call) {
+                Some(_) => format!("no price for {}", missing.collect::<Vec<_>>().join(", ")),
+                None => table.why_unknown(&call.provider, model),
+            };
+            *unpriced.entry(format!("{} {model}: {why}", call.provider)).or_default() += 1;
+        }
+    }
+    for (words, calls) in &unpriced {
+        println!("{calls} {words}");
+    }
+    println!("{priced} of {billable} billable calls have a price");
+    assert!(priced * 10 >= billable * 8, "{priced} of {billable}");
+}
