@@ -118,6 +118,8 @@ pub mod attribute {
     pub const RPC_METHOD: &str = "rpc.method";
     /// Bedrock guardrail.
     pub const GUARDRAIL_ID: &str = "aws.bedrock.guardrail.id";
+    /// Bedrock knowledge base.
+    pub const KNOWLEDGE_BASE_ID: &str = "aws.bedrock.knowledge_base.id";
     /// Seconds.
     pub const RESPONSE_TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
     /// Tokens counted without inference; no usage.

@@ -54,6 +54,8 @@ pub enum Api {
     BedrockGuardrail,
     /// Bedrock agents and flows.
     BedrockAgent,
+    /// Bedrock knowledge bases.
+    BedrockKnowledge,
     /// SageMaker endpoints that serve language models.
     SageMaker,
     /// Cohere chat, first version.

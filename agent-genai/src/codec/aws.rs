@@ -113,6 +113,16 @@ impl Counts {
         self.or(&older);
     }
 
+    /// Adds the counts of another inference.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.input = sum(self.input, other.input);
+        self.output = sum(self.output, other.output);
+        self.cache_read = sum(self.cache_read, other.cache_read);
+        self.cache_write = sum(self.cache_write, other.cache_write);
+        self.cache_write_5m = sum(self.cache_write_5m, other.cache_write_5m);
+        self.cache_write_1h = sum(self.cache_write_1h, other.cache_write_1h);
+    }
+
     /// Writes the counts in the conventions' meaning where the body told none: input with what was read from and written to the cache.
     pub(super) fn settle_into(&self, usage: &mut Usage) {
         let written = self.cache_write.or_else(|| sum(self.cache_write_5m, self.cache_write_1h));

@@ -5,9 +5,10 @@
 
 mod family;
 mod pictures;
+mod sonic;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(super) mod text;
 mod vectors;
 
 use agent_wire::ResponseHead;
@@ -30,6 +31,7 @@ pub(crate) static SPEC: Spec = Spec {
         Row::certain("model/{model..}/invoke", Operation::Chat).at(HOSTS[1]),
         Row::likely("model/{model..}/invoke", Operation::Chat),
         Row::certain("model/{model..}/invoke-with-response-stream", Operation::Chat),
+        Row::certain("model/{model..}/invoke-with-bidirectional-stream", Operation::Chat),
         Row::certain("async-invoke", Operation::GenerateContent).at(HOSTS[0]),
         Row::certain("async-invoke", Operation::GenerateContent).at(HOSTS[1]),
     ],
@@ -106,6 +108,9 @@ impl Codec for Invoke {
         self.model = facts.model.map(str::to_owned);
         self.stream = facts.row.is_some_and(|row| row.path.ends_with("-stream"));
         self.background = facts.row.is_some_and(|row| row.path == "async-invoke");
+        if facts.row.is_some_and(|row| row.path.ends_with("-bidirectional-stream")) {
+            self.make(Family::Sonic, call);
+        }
         call.request.model.clone_from(&self.model);
         call.request.stream = self.stream;
         let header = |name: &str| facts.head.headers.get(name).map(str::to_owned);
@@ -214,6 +219,10 @@ impl Codec for Invoke {
         {
             call.response.finish_reasons.push("guardrail_intervened".to_owned());
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.has_ended())
     }
 
     fn held_bytes(&self) -> usize {

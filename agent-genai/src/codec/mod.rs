@@ -7,6 +7,7 @@ pub(crate) mod assistants;
 pub(crate) mod audio;
 pub(crate) mod aws;
 pub(crate) mod batches;
+pub(crate) mod bedrock;
 pub(crate) mod cloudflare;
 pub(crate) mod cohere;
 pub(crate) mod completions;
@@ -38,6 +39,7 @@ pub(crate) mod registry;
 pub(crate) mod rerank;
 pub(crate) mod responses;
 pub(crate) mod retrieval;
+pub(crate) mod sagemaker;
 pub(crate) mod settings;
 pub(crate) mod sockets;
 pub(crate) mod spec;
@@ -73,6 +75,11 @@ pub(crate) trait Codec: Send {
         let message = said.unwrap_or(message).to_owned();
         let kind = if kind.is_empty() { "_OTHER" } else { kind };
         call.error = Some(CallError { kind: kind.to_owned(), message });
+    }
+    /// The payload of an event of an AWS event stream that is no JSON by itself, a piece of another stream. `None`: it is no such event;
+    /// else whether what came so far shows the API.
+    fn payload(&mut self, _kind: &str, _data: &[u8], _call: &mut Call) -> Option<bool> {
+        None
     }
     /// A response body that is text but no JSON (a transcript, a session description), its beginning. Whether it was understood.
     fn text(&mut self, _text: &str, _call: &mut Call) -> bool {

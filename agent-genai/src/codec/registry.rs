@@ -13,8 +13,8 @@ use super::spec::Spec;
 use super::{anthropic, openai_chat, openai_embeddings, responses};
 use super::{anthropic_complete, batches};
 use super::{assistants, audio, decisions, images, moderations};
+use super::{bedrock, converse, invoke, sagemaker};
 use super::{cloudflare, conversations, lm_studio, ocr};
-use super::{converse, invoke};
 use super::{count_tokens, gemini_embeddings, vertex_predict};
 use crate::call::Api;
 
@@ -63,6 +63,11 @@ pub(crate) static SPECS: &[&Spec] = &[
     &retrieval::WEB,
     // Amazon.
     &converse::SPEC,
+    &invoke::SPEC,
+    &bedrock::agent::SPEC,
+    &bedrock::knowledge::SPEC,
+    &bedrock::guardrail::SPEC,
+    &sagemaker::SPEC,
     // Google.
     &gemini::SPEC,
     &invoke::SPEC,

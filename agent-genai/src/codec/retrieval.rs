@@ -14,6 +14,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use self::forms::{Ask, Form, Found, Place};
+pub(super) use self::tree::segment_after;
 use super::spec::{Make, Spec};
 use super::{Codec, RequestFacts, error, json};
 use crate::call::{Api, Call, CallError, Hit, Operation, Retrieval, Unit, UsageUnits};
@@ -248,7 +249,7 @@ impl Place {
     fn in_head(self, path: &str, host: Option<&str>) -> Option<String> {
         match self {
             Self::None | Self::Body(_) => None,
-            Self::After(word) => tree::segment_after(path, word),
+            Self::After(word) => segment_after(path, word),
             Self::Before(word) => tree::segment_before(path, word),
             // `{index}-{project}.svc.…`
             Self::Label => {

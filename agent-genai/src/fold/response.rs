@@ -185,6 +185,9 @@ impl Fold {
     /// One message of an AWS event stream.
     fn event_message(&mut self, message: &EventMessage<'_>, at: Nanos) {
         if message.message_type == "event" {
+            if self.payload(message, at) {
+                return;
+            }
             self.item(message.kind, message.payload, message.truncated, at);
             return;
         }
@@ -195,6 +198,25 @@ impl Fold {
         {
             codec.exception(message.kind, message.error, &value, &mut self.call);
         }
+    }
+
+    /// A piece of another stream within an event stream; whether it was one.
+    fn payload(&mut self, message: &EventMessage<'_>, at: Nanos) -> bool {
+        let shown = match (self.stand.standing, self.stand.codec.as_mut()) {
+            (Standing::Settled | Standing::Claimed, Some(codec)) => {
+                codec.payload(message.kind, message.payload, &mut self.call)
+            }
+            _ => None,
+        };
+        if shown.is_some() {
+            self.time_item(message.kind, &Value::Null, at);
+        }
+        match (shown, self.stand.standing) {
+            (Some(true), Standing::Claimed) => self.stand.standing = Standing::Settled,
+            (Some(false), Standing::Claimed) => self.give_up_on_unknown_items(),
+            _ => {}
+        }
+        shown.is_some()
     }
 
     fn time_item(&mut self, event: &str, value: &Value, at: Nanos) {

@@ -284,6 +284,10 @@ fn provider(call: &Call, out: &mut Builder) {
             out.text(name::REQUEST_SERVICE_TIER, asked);
             out.text(name::RESPONSE_SERVICE_TIER, response.service_tier.as_ref());
             out.text(name::GUARDRAIL_ID, request.guardrail.as_ref());
+            if call.api == Api::BedrockKnowledge {
+                let base = call.retrieval.as_ref().and_then(|retrieval| retrieval.data_source.as_ref());
+                out.text(name::KNOWLEDGE_BASE_ID, base);
+            }
             return;
         }
     }

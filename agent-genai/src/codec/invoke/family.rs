@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::pictures::Pictures;
+use super::sonic::Sonic;
 use super::text::Texts;
 use super::vectors::Vectors;
 use crate::call::Operation;
@@ -42,6 +43,8 @@ pub(super) enum Family {
     Vectors,
     /// Pictures.
     Pictures,
+    /// Speech both ways.
+    Sonic,
 }
 
 /// Parts of model ids that settle the family; the first that occurs does.
@@ -139,7 +142,9 @@ impl Family {
     /// What a call of it is.
     pub(super) fn operation(self) -> Operation {
         match self {
-            Self::Anthropic | Self::Nova | Self::Chat | Self::Cohere | Self::CohereV1 => Operation::Chat,
+            Self::Anthropic | Self::Nova | Self::Chat | Self::Cohere | Self::CohereV1 | Self::Sonic => {
+                Operation::Chat
+            }
             Self::AnthropicText | Self::CohereText | Self::Text => Operation::TextCompletion,
             Self::CohereVectors | Self::Vectors => Operation::Embeddings,
             Self::Pictures => Operation::GenerateContent,
@@ -160,6 +165,7 @@ impl Family {
             Self::CohereVectors => Box::new(CohereEmbeddings),
             Self::Vectors => Box::new(Vectors),
             Self::Pictures => Box::new(Pictures::new(options)),
+            Self::Sonic => Box::new(Sonic::new(options)),
         }
     }
 }

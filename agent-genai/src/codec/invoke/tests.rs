@@ -326,6 +326,39 @@ fn guardrails_and_failures() {
     assert_eq!(call.error.map(|error| error.kind).as_deref(), Some("throttlingException"));
 }
 
+#[test]
+fn speech_both_ways() {
+    let mut codec = Invoke::new(CONTENT);
+    let mut call = crate::codec::fixture::call(API);
+    codec.make(Family::Sonic, &mut call);
+    for event in [
+        json!({"completionStart": {"sessionId": "s", "completionId": "c"}}),
+        json!({"contentStart": {"role": "USER", "additionalModelFields": "{\"generationStage\":\"FINAL\"}"}}),
+        json!({"textOutput": {"role": "USER", "content": "hello"}}),
+        json!({"contentStart": {"role": "ASSISTANT", "additionalModelFields": "{\"generationStage\":\"SPECULATIVE\"}"}}),
+        json!({"textOutput": {"role": "ASSISTANT", "content": "hi there"}}),
+        json!({"usageEvent": {"totalInputTokens": 5, "totalOutputTokens": 2}}),
+        json!({"contentStart": {"role": "ASSISTANT", "additionalModelFields": "{\"generationStage\":\"FINAL\"}"}}),
+        json!({"textOutput": {"role": "ASSISTANT", "content": "hi"}}),
+        json!({"usageEvent": {"totalInputTokens": 9, "totalOutputTokens": 4, "totalTokens": 13,
+            "details": {"delta": {}, "total": {"input": {"speechTokens": 6, "textTokens": 3}, "output": {"speechTokens": 3, "textTokens": 1}}}}}),
+        json!({"completionEnd": {"stopReason": "END_TURN"}}),
+    ] {
+        let bytes = base64::engine::general_purpose::STANDARD.encode(json!({"event": event}).to_string());
+        codec.event("chunk", &json!({"bytes": bytes}), &mut call);
+    }
+    codec.finish(&mut call);
+    assert_eq!(
+        (call.usage.input, call.usage.output, call.usage.audio_input, call.usage.text_output),
+        (Some(9), Some(4), Some(6), Some(1))
+    );
+    assert_eq!(
+        (call.request.conversation_id.as_deref(), call.response.finish_reasons[0].as_str()),
+        (Some("s"), "END_TURN")
+    );
+    assert_eq!((said(&call), call.request.messages.len()), (vec![Part::Text("hi".into())], 1));
+}
+
 const WORDS: &[&str] = &[
     "messages",
     "prompt",

@@ -41,13 +41,13 @@ fn find<'a, T>(value: &'a Value, names: Names, read: impl Fn(&'a Value, &[&str])
 }
 
 /// Folds one exchange.
-pub(super) struct Texts {
+pub(in crate::codec) struct Texts {
     answers: Answers,
     counts: Counts,
 }
 
 impl Texts {
-    pub(super) fn new(options: CodecOptions) -> Self {
+    pub(in crate::codec) fn new(options: CodecOptions) -> Self {
         Self { answers: Answers::new(options), counts: Counts::default() }
     }
 

@@ -76,7 +76,7 @@ pub(super) fn float(value: &Value, path: &str) -> Option<f64> {
 }
 
 /// The segment of a URL path that follows this one, the last such.
-pub(super) fn segment_after(path: &str, word: &str) -> Option<String> {
+pub(in crate::codec) fn segment_after(path: &str, word: &str) -> Option<String> {
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let at = segments.iter().rposition(|segment| *segment == word)?;
     segments.get(at + 1).map(|name| decoded(name))
