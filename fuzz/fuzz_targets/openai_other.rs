@@ -8,7 +8,6 @@ use libfuzzer_sys::fuzz_target;
 const PATHS: &[&str] = &[
     "/v1/images/generations",
     "/v1/images/edits",
-    "/v1/videos",
     "/v1/audio/transcriptions",
     "/v1/audio/speech",
     "/v1/moderations",

@@ -1,11 +1,11 @@
-//! Images and videos made by request: OpenAI's API and the servers that speak it. The media themselves are counted, never kept.
+//! Images made by request: OpenAI's API and the servers that speak it. The media themselves are counted, never kept.
 
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::spec::{Make, Row, Spec};
 use super::usage::Dialect;
-use super::{Codec, CodecOptions, RequestFacts, error, json, usage};
+use super::{Codec, CodecOptions, error, json, usage};
 use crate::call::{Api, Call, Message, Operation, Part, Unit, UsageUnits};
 use crate::skim;
 
@@ -15,10 +15,7 @@ pub(crate) static SPEC: Spec = Spec {
         Row::certain("images/generations", Operation::GenerateContent),
         Row::certain("images/edits", Operation::GenerateContent),
         Row::certain("images/variations", Operation::GenerateContent),
-        Row::likely("videos", Operation::GenerateContent),
-        Row::likely("videos/generations", Operation::GenerateContent),
     ],
-    request: |body| json::at(body, &["prompt"]).is_some(),
     open_ended: true,
     ..Spec::new(
         Api::Images,
@@ -31,7 +28,6 @@ pub(crate) static SPEC: Spec = Spec {
 /// Folds one exchange of the images API.
 pub(crate) struct Images {
     content: bool,
-    video: bool,
     /// Images whose stream has brought them to their end.
     completed: u64,
 }
@@ -39,10 +35,10 @@ pub(crate) struct Images {
 impl Images {
     /// A fold for one exchange.
     pub(crate) fn new(options: CodecOptions) -> Self {
-        Self { content: options.content, video: false, completed: 0 }
+        Self { content: options.content, completed: 0 }
     }
 
-    fn usage(&self, body: &Value, call: &mut Call) {
+    fn usage(body: &Value, call: &mut Call) {
         let units = std::mem::take(&mut call.usage.units);
         if let Some(found) =
             json::at(body, &["usage"]).and_then(|usage| usage::openai(usage, Dialect::Standard))
@@ -52,17 +48,13 @@ impl Images {
         call.usage.units = units;
         // What a picture is made of is image tokens where the server does not split them.
         let text = call.usage.text_output;
-        if call.usage.image_output.is_none() && text.is_none() && !self.video {
+        if call.usage.image_output.is_none() && text.is_none() {
             call.usage.image_output = call.usage.output;
         }
     }
 }
 
 impl Codec for Images {
-    fn begin(&mut self, facts: &RequestFacts<'_>, _call: &mut Call) {
-        self.video = facts.row.is_some_and(|row| row.path.starts_with("videos"));
-    }
-
     fn request(&mut self, body: &Value, call: &mut Call) {
         let request = &mut call.request;
         request.model = json::string_at(body, &["model"]);
@@ -70,8 +62,7 @@ impl Codec for Images {
         request.choice_count = json::i64_at(body, &["n"]);
         request.stream = json::bool_at(body, &["stream"]).unwrap_or(false)
             || json::str_at(body, &["stream"]) == Some("true");
-        // `video` is no value of the conventions.
-        request.output_type = (!self.video).then(|| "image".to_owned());
+        request.output_type = Some("image".to_owned());
         if let (true, Some(prompt)) = (self.content, json::string_at(body, &["prompt"])) {
             request.messages = vec![user(prompt)];
         }
@@ -89,11 +80,7 @@ impl Codec for Images {
         if let Some(images) = json::at(body, &["data"]).and_then(Value::as_array) {
             units(call, Unit::Image, Decimal::from(skim::array_len(images)));
         }
-        let seconds = json::at(body, &["seconds"]).and_then(json::as_decimal).filter(|_| self.video);
-        if let Some(seconds) = seconds {
-            units(call, Unit::VideoSecond, seconds);
-        }
-        self.usage(body, call);
+        Self::usage(body, call);
     }
 
     fn event(&mut self, event: &str, data: &Value, call: &mut Call) {
@@ -102,7 +89,7 @@ impl Codec for Images {
             call.error = Some(failure);
         } else if kind.ends_with(".completed") {
             self.completed += 1;
-            self.usage(data, call);
+            Self::usage(data, call);
         }
     }
 
