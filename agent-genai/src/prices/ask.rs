@@ -117,7 +117,9 @@ impl PriceTable {
     /// A provider's name, or the host of its API.
     fn place<'p>(&self, provider: &'p str) -> Place<'p> {
         let host = provider.contains('.').then_some(provider).filter(|host| {
-            lookup::is_plan(host) || self.snapshot.serving(&host.to_lowercase(), "/").is_some()
+            lookup::is_plan(host)
+                || lookup::bills_otherwise(host)
+                || self.snapshot.serving(&host.to_lowercase(), "/").is_some()
         });
         Place { provider, host, path: "/", home: "openai", upstream: None }
     }

@@ -44,6 +44,9 @@ const SELLERS: &[&str] = &[
 /// Hosts whose calls are paid by a plan: the tokens have no price of their own.
 const PLANS: &[&str] = &["chatgpt.com"];
 
+/// Hosts that bill in a currency of their own, at other prices than the same seller's in the table.
+const OTHER_CURRENCY: &[&str] = &["dashscope.aliyuncs.com"];
+
 /// Makers of open models: as a slug (`mistral/…`) the name may say who made the model, not who serves it.
 const AUTHORS: &[&str] =
     &["arcee", "cohere", "deepseek", "meta", "minimax", "mistral", "moonshotai", "zai", "zhipuai"];
@@ -172,7 +175,7 @@ impl Snapshot {
         if let Some(provider) = host.as_deref().and_then(|host| self.serving(host, place.path)) {
             return (Some(provider), false);
         }
-        if host.as_deref().is_some_and(is_plan) {
+        if host.as_deref().is_some_and(|host| is_plan(host) || bills_otherwise(host)) {
             return (None, false);
         }
         let name = place.provider.to_lowercase();
@@ -247,6 +250,11 @@ impl Snapshot {
 /// Whether calls to that host (in lower case) are paid by a plan.
 pub(super) fn is_plan(host: &str) -> bool {
     PLANS.contains(&host)
+}
+
+/// Whether that host (in lower case) bills in another currency than the table's.
+pub(super) fn bills_otherwise(host: &str) -> bool {
+    OTHER_CURRENCY.contains(&host)
 }
 
 /// Whether that provider (in lower case) is what people run themselves.
@@ -333,6 +341,8 @@ mod tests {
             Some("groq".to_owned())
         );
         assert_eq!(id("ollama", Some("localhost"), &["gpt-4o-mini"]), None);
+        assert!(id("alibaba", Some("dashscope-intl.aliyuncs.com"), &["qwen3-vl-plus"]).is_some());
+        assert_eq!(id("alibaba", Some("dashscope.aliyuncs.com"), &["qwen3-vl-plus"]), None);
     }
 
     #[test]

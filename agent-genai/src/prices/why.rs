@@ -1,6 +1,6 @@
 //! Why a model has no price, in words.
 
-use super::lookup::{Place, is_plan, is_self_hosted, is_seller};
+use super::lookup::{Place, bills_otherwise, is_plan, is_self_hosted, is_seller};
 use super::table::{Provider, Snapshot};
 
 /// Most names that are shown as near.
@@ -12,6 +12,10 @@ pub(super) fn unknown(snapshot: &Snapshot, place: Place<'_>, model: &str) -> Str
     let host = place.host.map(str::to_lowercase);
     if host.as_deref().is_some_and(is_plan) {
         return "calls to this host are paid by a plan: their tokens have no price of their own".to_owned();
+    }
+    if host.as_deref().is_some_and(bills_otherwise) {
+        return "this host bills in a currency of its own, at other prices than those in the tables"
+            .to_owned();
     }
     if is_self_hosted(&name) {
         return format!("`{name}` runs on machines of one's own, which no price list knows");
@@ -68,6 +72,7 @@ mod tests {
         assert!(why("ollama", None, "llama3").contains("machines of one's own"));
         assert!(why("openai", Some("chatgpt.com"), "gpt-5").contains("paid by a plan"));
         assert!(why("pollinations", None, "openai").contains("prices of its own"));
+        assert!(why("alibaba", Some("dashscope.aliyuncs.com"), "qwen-max").contains("currency"));
         assert!(why("nobody", None, "x").contains("know no provider"));
     }
 }
