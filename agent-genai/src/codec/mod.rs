@@ -23,6 +23,7 @@ pub(crate) mod fixture;
 pub(crate) mod gemini;
 pub(crate) mod gemini_embeddings;
 pub(crate) mod images;
+pub(crate) mod interactions;
 pub(crate) mod invoke;
 pub(crate) mod json;
 mod jsonrpc;

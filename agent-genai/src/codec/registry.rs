@@ -16,6 +16,8 @@ use super::{assistants, audio, decisions, images, moderations};
 use super::{bedrock, converse, invoke, sagemaker};
 use super::{cloudflare, conversations, lm_studio, ocr};
 use super::{count_tokens, gemini_embeddings, vertex_predict};
+use super::{converse, invoke};
+use super::{count_tokens, gemini_embeddings, interactions, vertex_predict};
 use crate::call::Api;
 
 /// All of them. The order decides only between bodies on unknown paths that more than one API would take.
@@ -71,6 +73,7 @@ pub(crate) static SPECS: &[&Spec] = &[
     // Google.
     &gemini::SPEC,
     &invoke::SPEC,
+    &interactions::SPEC,
     &gemini_embeddings::SPEC,
     &vertex_predict::SPEC,
     // Of several providers.
