@@ -15,8 +15,6 @@ use super::{anthropic_complete, batches};
 use super::{assistants, audio, decisions, images, moderations};
 use super::{bedrock, converse, invoke, sagemaker};
 use super::{cloudflare, conversations, lm_studio, ocr};
-use super::{count_tokens, gemini_embeddings, vertex_predict};
-use super::{converse, invoke};
 use super::{count_tokens, gemini_embeddings, interactions, vertex_predict};
 use crate::call::Api;
 
