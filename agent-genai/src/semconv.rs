@@ -255,6 +255,8 @@ pub mod attribute {
     pub const MCP_STRUCTURED: &str = "wirespan.mcp.result.structured";
     /// Notifications that came while the answer was awaited.
     pub const MCP_NOTIFICATION_COUNT: &str = "wirespan.mcp.notification.count";
+    /// Task of an agent asked over A2A.
+    pub const A2A_TASK_ID: &str = "wirespan.a2a.task.id";
     /// Messages of a gRPC call, sent.
     pub const RPC_MESSAGES_SENT: &str = "wirespan.rpc.messages.sent";
     /// Messages of a gRPC call, received.

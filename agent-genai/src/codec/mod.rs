@@ -1,5 +1,6 @@
 //! What every provider codec does: fold one exchange's JSON into the canonical call.
 
+pub(crate) mod a2a;
 mod answers;
 pub(crate) mod anthropic;
 pub(crate) mod anthropic_complete;

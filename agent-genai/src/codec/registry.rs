@@ -1,5 +1,6 @@
 //! Every wire API that is decoded.
 
+use super::a2a;
 use super::cohere;
 use super::completions;
 use super::gemini;
@@ -58,6 +59,7 @@ pub(crate) static SPECS: &[&Spec] = &[
     &cohere::embed::SPEC,
     // Remote procedures.
     &mcp::SPEC,
+    &a2a::SPEC,
     // Stores and search.
     &retrieval::SPEC,
     &retrieval::WEB,

@@ -27,6 +27,7 @@ pub(super) fn attributes(rpc: &Rpc, call: &Call, content: bool, out: &mut Builde
     } else {
         out.set(name::RPC_SYSTEM_NAME, if rpc.system == "grpc" { "grpc" } else { "jsonrpc" });
         out.set(name::RPC_METHOD, rpc.method.trim_start_matches('/'));
+        out.text(name::A2A_TASK_ID, rpc.session_id.as_ref().filter(|_| rpc.system == "a2a"));
     }
     out.text(name::JSONRPC_REQUEST_ID, rpc.request_id.as_ref());
     out.some(name::RPC_RESPONSE_STATUS_CODE, rpc.status_code.map(|code| code.to_string()));
