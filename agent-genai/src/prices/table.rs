@@ -15,6 +15,9 @@ static SNAPSHOT: &[u8] = include_bytes!("../../data/prices.json");
 /// What the first table lacks, made by the same command: see its own `source`.
 static FALLBACK: &[u8] = include_bytes!("../../data/prices_fallback.json");
 
+/// Parsed once: it completes every table that is read.
+static SECOND: LazyLock<Snapshot> = LazyLock::new(|| Snapshot::from_slice(FALLBACK).unwrap_or_default());
+
 static EMBEDDED: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
     // A broken snapshot is caught by this crate's tests; a binary with one knows no price rather than no call.
     Arc::new(Snapshot::from_slice(SNAPSHOT).unwrap_or_default().completed())
@@ -67,7 +70,7 @@ impl Snapshot {
 
     /// With what the embedded fallback table knows besides.
     pub(super) fn completed(mut self) -> Self {
-        let other = Self::from_slice(FALLBACK).unwrap_or_default();
+        let other = SECOND.clone();
         for provider in other.providers {
             match self.providers.iter_mut().find(|have| have.id == provider.id) {
                 Some(have) => {
