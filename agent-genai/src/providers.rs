@@ -44,6 +44,8 @@ const HOSTS: &[(&str, &str, &str)] = &[
     ("bedrock*.amazonaws.com.cn", "", "aws.bedrock"),
     ("bedrock*.api.aws", "", "aws.bedrock"),
     ("vpce-*.bedrock*", "", "aws.bedrock"),
+    ("runtime.sagemaker*.amazonaws.com*", "/endpoints/", "aws.sagemaker"),
+    ("*.runtime.sagemaker*", "/endpoints/", "aws.sagemaker"),
     ("api.cohere.com", "", "cohere"),
     ("api.cohere.ai", "", "cohere"),
     ("*.cohere.com", "", "cohere"),

@@ -22,7 +22,7 @@ pub(crate) static SPEC: Spec = Spec {
         Row::certain("model/{model..}/converse-stream", Operation::Chat),
     ],
     request: |body| body.get("messages").is_some_and(Value::is_array),
-    response: |event, body| (is_answer(body) || is_event(event)).then_some(true),
+    response: |event, body| (is_answer(body) || is_event(event, body)).then_some(true),
     sniff: Some(|body| {
         let settings = ["inferenceConfig", "toolConfig", "guardrailConfig", "additionalModelRequestFields"];
         body.get("messages").is_some_and(Value::is_array)
@@ -36,12 +36,19 @@ pub(crate) static SPEC: Spec = Spec {
     )
 };
 
-/// Event types of a streamed answer.
-const EVENTS: [&str; 6] =
-    ["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"];
+/// Event types of a streamed answer, each with a member that it always has.
+const EVENTS: [(&str, &str); 6] = [
+    ("messageStart", "role"),
+    ("contentBlockStart", "start"),
+    ("contentBlockDelta", "delta"),
+    ("contentBlockStop", "contentBlockIndex"),
+    ("messageStop", "stopReason"),
+    ("metadata", "usage"),
+];
 
-pub(super) fn is_event(event: &str) -> bool {
-    EVENTS.contains(&event)
+/// Whether it is one of them.
+pub(super) fn is_event(event: &str, data: &Value) -> bool {
+    EVENTS.iter().any(|(name, member)| *name == event && json::at(data, &[member]).is_some())
 }
 
 /// Whether a body is a whole answer.

@@ -184,12 +184,9 @@ impl Codec for Invoke {
         self.added(&object, call);
         let Some(vendor) = self.vendor(&object, call) else { return };
         // Nova's stream has Converse's events, each under its own name.
-        let named = object.as_object().and_then(|members| {
-            members
-                .iter()
-                .find(|(key, _)| super::converse::is_event(key))
-                .filter(|(_, value)| value.is_object())
-        });
+        let named = object
+            .as_object()
+            .and_then(|members| members.iter().find(|(key, value)| super::converse::is_event(key, value)));
         match named {
             Some((name, inner)) => vendor.event(name, inner, call),
             None => vendor.event("", &object, call),

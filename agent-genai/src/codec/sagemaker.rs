@@ -24,7 +24,7 @@ pub(crate) static SPEC: Spec = Spec {
         Row::likely("endpoints/{model}/invocations-response-stream", Operation::TextCompletion),
     ],
     request: |body| ["messages", "inputs", "prompt"].iter().any(|key| json::at(body, &[key]).is_some()),
-    response: |_, body| is_text(body).then_some(true),
+    response,
     thin_response: &[],
     ..Spec::new(
         Api::SageMaker,
@@ -33,6 +33,13 @@ pub(crate) static SPEC: Spec = Spec {
         Make::Codec(|options| Box::new(SageMaker::new(options))),
     )
 };
+
+/// An endpoint of Amazon's that answers with anything but text, or an error, serves another kind of model.
+fn response(_event: &str, body: &Value) -> Option<bool> {
+    let failure =
+        ["message", "Message", "ErrorCode", "error"].iter().any(|key| json::at(body, &[key]).is_some());
+    if failure { None } else { Some(is_text(body)) }
+}
 
 /// Whether a body is text that a model made, or a piece of it.
 fn is_text(body: &Value) -> bool {
@@ -56,6 +63,8 @@ pub(crate) struct SageMaker {
     /// The line under way.
     line: Vec<u8>,
     shown: bool,
+    /// No answer came, or one that says that it failed.
+    failed: bool,
     done: bool,
 }
 
@@ -70,6 +79,7 @@ impl SageMaker {
             told: Told::default(),
             line: Vec::new(),
             shown: false,
+            failed: true,
             done: false,
         }
     }
@@ -118,6 +128,7 @@ impl Codec for SageMaker {
 
     fn response_head(&mut self, head: &ResponseHead, call: &mut Call) {
         self.told = Told::new(head);
+        self.failed = head.status >= 400;
         if let Some(inner) = self.inner.as_mut() {
             inner.response_head(head, call);
         }
@@ -162,10 +173,15 @@ impl Codec for SageMaker {
             inner.finish(call);
         }
         self.told.name_error(call);
+        self.failed |= call.error.is_some();
     }
 
     fn has_ended(&self) -> bool {
         self.done || self.inner.as_ref().is_some_and(|inner| inner.has_ended())
+    }
+
+    fn is_call(&self) -> bool {
+        self.shown || self.failed
     }
 
     fn held_bytes(&self) -> usize {

@@ -1,7 +1,8 @@
 //! Drives the decoder with one exchange made of the fuzzer's bytes.
 
-use agent_genai::{Decoder, DecoderOptions};
-use agent_wire::{Body, ExchangeEnd, MessageEnd, RequestHead, ResponseHead, Role, SseEvent, Version};
+use base64::Engine;
+use agent_genai::{Decoder, DecoderOptions, Fold};
+use agent_wire::{Body, EventMessage, ExchangeEnd, MessageEnd, RequestHead, ResponseHead, Role, SseEvent, Version};
 
 /// Longest body that the decoder may hold.
 const MAX_BODY: usize = 64 << 10;
@@ -12,6 +13,17 @@ const MAX_BODY: usize = 64 << 10;
 /// after a zero byte, the answer's. A byte above 127 stands for one of `words` in quotes, so that the fuzzer soon speaks
 /// JSON; events of a stream end at a line feed.
 pub fn fold(path: &str, words: &[&str], data: &[u8]) {
+    drive(path, words, &[], data);
+}
+
+/// The same with an AWS event stream for a streamed answer: the first byte of each line chooses one of `kinds` for its event type, or
+/// an exception past them. What a `chunk` says is packed in base64.
+#[allow(dead_code, reason = "not every target has such streams")]
+pub fn fold_messages(path: &str, words: &[&str], kinds: &[&str], data: &[u8]) {
+    drive(path, words, kinds, data);
+}
+
+fn drive(path: &str, words: &[&str], kinds: &[&str], data: &[u8]) {
     let Some((flags, rest)) = data.split_first() else { return };
     let on = |bit: u8| flags & bit != 0;
     let mut halves = rest.splitn(2, |byte| *byte == 0);
@@ -48,7 +60,11 @@ pub fn fold(path: &str, words: &[&str], data: &[u8]) {
     if on(2) {
         for (at, data) in (3..).zip(response.split(|byte| *byte == b'\n')) {
             let event = if data.first() == Some(&b'!') { "error" } else { "" };
-            fold.response_body(Body::Event(SseEvent { event, data, id: "", truncated: false }), at);
+            if kinds.is_empty() {
+                fold.response_body(Body::Event(SseEvent { event, data, id: "", truncated: false }), at);
+            } else {
+                message(&mut fold, kinds, data, at);
+            }
         }
     } else {
         for piece in response.chunks(chunk(*flags)) {
@@ -66,6 +82,23 @@ pub fn fold(path: &str, words: &[&str], data: &[u8]) {
         assert!(call.usage.cache_read.unwrap_or(0) <= call.usage.input.unwrap_or(u64::MAX));
         assert!(call.usage.reasoning.unwrap_or(0) <= call.usage.output.unwrap_or(u64::MAX));
     }
+}
+
+/// One message of an AWS event stream.
+fn message(fold: &mut Fold, kinds: &[&str], data: &[u8], at: u64) {
+    let Some((first, text)) = data.split_first() else { return };
+    let kind = kinds.get(usize::from(first % 32));
+    let packed = format!("{{\"bytes\":\"{}\"}}", base64::engine::general_purpose::STANDARD.encode(text));
+    let payload = if kind == Some(&"chunk") { packed.as_bytes() } else { text };
+    let message = EventMessage {
+        message_type: if kind.is_some() { "event" } else { "exception" },
+        kind: kind.unwrap_or(&"throttlingException"),
+        content_type: "application/json",
+        error: "",
+        payload,
+        truncated: false,
+    };
+    fold.response_body(Body::Message(message), at);
 }
 
 /// How the bodies are cut.

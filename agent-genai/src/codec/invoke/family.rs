@@ -16,6 +16,7 @@ use crate::codec::cohere::embed::CohereEmbeddings;
 use crate::codec::cohere::legacy::CohereLegacy;
 use crate::codec::converse::Converse;
 use crate::codec::openai_chat::OpenAiChat;
+use crate::codec::rerank::Rerank;
 use crate::codec::{Codec, CodecOptions, json};
 
 /// A form of bodies.
@@ -43,6 +44,8 @@ pub(super) enum Family {
     Vectors,
     /// Pictures.
     Pictures,
+    /// Reranking, in Cohere's form.
+    Rerank,
     /// Speech both ways.
     Sonic,
 }
@@ -50,8 +53,10 @@ pub(super) enum Family {
 /// Parts of model ids that settle the family; the first that occurs does.
 const MODELS: &[(&str, Family)] = &[
     ("cohere.embed", Family::CohereVectors),
+    ("rerank", Family::Rerank),
     ("embed", Family::Vectors),
     ("twelvelabs.marengo", Family::Vectors),
+    ("twelvelabs.pegasus", Family::Text),
     ("titan-image", Family::Pictures),
     ("nova-canvas", Family::Pictures),
     ("nova-reel", Family::Pictures),
@@ -85,6 +90,8 @@ impl Family {
             Self::AnthropicText
         } else if has("message") {
             Self::CohereV1
+        } else if has("query") && has("documents") {
+            Self::Rerank
         } else if cohere {
             Self::CohereText
         } else if has("texts") {
@@ -148,6 +155,7 @@ impl Family {
             Self::AnthropicText | Self::CohereText | Self::Text => Operation::TextCompletion,
             Self::CohereVectors | Self::Vectors => Operation::Embeddings,
             Self::Pictures => Operation::GenerateContent,
+            Self::Rerank => Operation::Rerank,
         }
     }
 
@@ -165,6 +173,7 @@ impl Family {
             Self::CohereVectors => Box::new(CohereEmbeddings),
             Self::Vectors => Box::new(Vectors),
             Self::Pictures => Box::new(Pictures::new(options)),
+            Self::Rerank => Box::new(Rerank::new(options)),
             Self::Sonic => Box::new(Sonic::new(options)),
         }
     }

@@ -327,6 +327,35 @@ fn guardrails_and_failures() {
 }
 
 #[test]
+fn reranking_and_video() {
+    let ranked = fold(
+        "cohere.rerank-v3-5:0",
+        CONTENT,
+        &json!({"query": "q", "documents": ["a", "b"], "top_n": 1}),
+        &[],
+        &[json!({"results": [{"index": 1, "relevance_score": 0.5}]})],
+        false,
+    );
+    assert_eq!(
+        (ranked.operation, ranked.retrieval.and_then(|found| found.hits)),
+        (Operation::Rerank, Some(1))
+    );
+    let seen = fold(
+        "us.twelvelabs.pegasus-1-2-v1:0",
+        CONTENT,
+        &json!({"inputPrompt": "what?", "maxOutputTokens": 7}),
+        COUNTED,
+        &[json!({"message": "a cat", "finishReason": "stop"})],
+        false,
+    );
+    assert_eq!(
+        (seen.request.max_tokens, seen.usage.output, said(&seen)),
+        (Some(7), Some(3), vec![Part::Text("a cat".into())])
+    );
+    assert_eq!(seen.response.finish_reasons, ["stop"]);
+}
+
+#[test]
 fn speech_both_ways() {
     let mut codec = Invoke::new(CONTENT);
     let mut call = crate::codec::fixture::call(API);

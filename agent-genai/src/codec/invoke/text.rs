@@ -11,13 +11,14 @@ use crate::codec::{Codec, CodecOptions, error, json};
 /// Paths of members, tried in order.
 type Names = &'static [&'static [&'static str]];
 
-const PROMPT: Names = &[&["inputText"], &["prompt"]];
+const PROMPT: Names = &[&["inputText"], &["prompt"], &["inputPrompt"]];
 const MAX_TOKENS: Names = &[
     &["textGenerationConfig", "maxTokenCount"],
     &["max_gen_len"],
     &["maxTokens"],
     &["max_tokens"],
     &["max_new_tokens"],
+    &["maxOutputTokens"],
 ];
 const TEMPERATURE: Names = &[&["textGenerationConfig", "temperature"], &["temperature"]];
 const TOP_P: Names = &[&["textGenerationConfig", "topP"], &["top_p"], &["topP"]];
@@ -28,9 +29,14 @@ const CHOICES: Names = &[&["numResults"], &["n"]];
 
 /// Lists of answers; without one the object itself is the answer, or a piece of it.
 const LISTS: &[&str] = &["results", "outputs", "completions", "choices"];
-const TEXT: Names = &[&["outputText"], &["generation"], &["data", "text"], &["text"]];
-const REASON: Names =
-    &[&["completionReason"], &["stop_reason"], &["finishReason", "reason"], &["finish_reason"]];
+const TEXT: Names = &[&["outputText"], &["generation"], &["data", "text"], &["text"], &["message"]];
+const REASON: Names = &[
+    &["completionReason"],
+    &["stop_reason"],
+    &["finishReason", "reason"],
+    &["finishReason"],
+    &["finish_reason"],
+];
 const INPUT: Names = &[&["inputTextTokenCount"], &["prompt_token_count"], &["usage", "prompt_tokens"]];
 /// Of the whole answer, or of a stream so far.
 const OUTPUT: Names =
