@@ -55,8 +55,8 @@ pub(in crate::codec) fn count(usage: &Value, call: &mut Call) {
         (text, image) => Some(text.unwrap_or(0).saturating_add(image.unwrap_or(0))),
     };
     let mut found = Usage {
-        input: tokens("input_tokens").or_else(|| early("prompt_tokens")).or(billed_total),
-        output: tokens("output_tokens").or_else(|| early("response_tokens")).or(billed_output),
+        input: tokens("input_tokens").or_else(|| early("prompt_tokens")),
+        output: tokens("output_tokens").or_else(|| early("response_tokens")),
         cache_read: json::u64_at(usage, &["cached_tokens"]),
         reasoning: tokens("reasoning_tokens"),
         image_input: images,
@@ -64,10 +64,6 @@ pub(in crate::codec) fn count(usage: &Value, call: &mut Call) {
         billed_output,
         ..Usage::default()
     };
-    // Told alone they are the usage itself.
-    if json::at(usage, &["tokens"]).is_none() && json::at(usage, &["token_count"]).is_none() {
-        (found.billed_input, found.billed_output) = (None, None);
-    }
     for (key, unit) in [("search_units", Unit::SearchUnit), ("images", Unit::ImageInput)] {
         let quantity = json::at(usage, &["billed_units", key]).and_then(json::as_decimal);
         found
@@ -76,4 +72,22 @@ pub(in crate::codec) fn count(usage: &Value, call: &mut Call) {
     }
     usage::settle(&mut found);
     call.usage = found;
+}
+
+/// Billed units that were told alone are the usage itself.
+pub(in crate::codec) fn billed_alone(call: &mut Call) {
+    let usage = &mut call.usage;
+    if usage.input.is_none() && usage.output.is_none() {
+        usage.input = usage.billed_input.take();
+        usage.output = usage.billed_output.take();
+        usage::settle(usage);
+    }
+}
+
+/// The same where the counts of tokens ordinarily stand behind the billed ones: only when nothing can be missing.
+fn billed_alone_if_whole(call: &mut Call) {
+    let seen = &call.completeness;
+    if !seen.truncated && seen.lost_bytes == 0 && !seen.attached_mid_stream && seen.undecodable.is_none() {
+        billed_alone(call);
+    }
 }

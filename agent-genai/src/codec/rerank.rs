@@ -76,6 +76,7 @@ impl Rerank {
     fn count(body: &Value, call: &mut Call) {
         if let Some(meta) = json::at(body, &["meta"]) {
             cohere::count(meta, call);
+            cohere::billed_alone(call);
         }
         let Some(told) = json::at(body, &["usage"]) else { return };
         if let Some(mut found) = usage::openai(told, Dialect::Standard) {

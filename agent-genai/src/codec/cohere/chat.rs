@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HOST, count, settings};
+use super::{HOST, billed_alone_if_whole, count, settings};
 use crate::call::{Api, Call, Operation, ToolChoice};
 use crate::codec::answers::Answers;
 use crate::codec::openai_chat::{parts, request as chat_request};
@@ -142,6 +142,7 @@ impl Codec for CohereChat {
     }
 
     fn finish(&mut self, call: &mut Call) {
+        billed_alone_if_whole(call);
         self.answers.finish(call);
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{HOST, count, settings};
+use super::{HOST, billed_alone_if_whole, count, settings};
 use crate::call::{Api, Call, Message, Operation, Part, ToolCall, ToolDefinition};
 use crate::codec::answers::Answers;
 use crate::codec::completions::said;
@@ -143,6 +143,7 @@ impl Codec for CohereChatV1 {
     }
 
     fn finish(&mut self, call: &mut Call) {
+        billed_alone_if_whole(call);
         self.answers.finish(call);
     }
 

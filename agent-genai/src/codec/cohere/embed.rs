@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HOST, count};
+use super::{HOST, billed_alone, count};
 use crate::call::{Api, Call, Operation};
 use crate::codec::spec::{Make, Row, Spec};
 use crate::codec::{Codec, error, json};
@@ -56,6 +56,7 @@ impl Codec for CohereEmbeddings {
         call.response.id = json::string_at(body, &["id"]);
         if let Some(meta) = json::at(body, &["meta"]) {
             count(meta, call);
+            billed_alone(call);
             call.usage.output = None;
         }
         let (format, vectors) = match json::at(body, &["embeddings"]) {

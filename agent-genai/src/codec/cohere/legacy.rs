@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HOST, count, settings};
+use super::{HOST, billed_alone, count, settings};
 use crate::call::{Api, Call, Operation};
 use crate::codec::answers::Answers;
 use crate::codec::completions::said;
@@ -57,6 +57,7 @@ impl CohereLegacy {
         call.response.id = json::string_at(body, &["id"]);
         if let Some(meta) = json::at(body, &["meta"]) {
             count(meta, call);
+            billed_alone(call);
         }
         for (index, item) in (0..).zip(json::array_at(body, &["generations"])) {
             let pieces = self.pieces;

@@ -133,6 +133,23 @@ fn counts_of_the_first_answers() {
 }
 
 #[test]
+fn billed_units_stand_in_only_for_what_was_never_told() {
+    let body = json!({"response_id": "r", "text": "a", "meta": {"billed_units": {"input_tokens": 3, "output_tokens": 4}}});
+    let whole = fixture::response(&mut CohereChatV1::new(BARE), Api::CohereChatV1, 200, &body);
+    assert_eq!((whole.usage.input, whole.usage.output, whole.usage.billed_input), (Some(3), Some(4), None));
+    let mut codec = CohereChatV1::new(BARE);
+    let mut cut = fixture::call(Api::CohereChatV1);
+    codec.response(&body, &mut cut);
+    cut.completeness.truncated = true;
+    codec.finish(&mut cut);
+    assert_eq!(
+        (cut.usage.input, cut.usage.billed_input),
+        (None, Some(3)),
+        "the tokens may have stood behind"
+    );
+}
+
+#[test]
 fn generate() {
     let whole = json!({"id": "i", "generations": [{"id": "g", "text": "ab", "finish_reason": "COMPLETE"}],
         "meta": {"billed_units": {"input_tokens": 5, "output_tokens": 57}}});
