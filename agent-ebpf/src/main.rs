@@ -14,6 +14,7 @@ mod control;
 mod count;
 mod emit;
 mod empty;
+mod frame;
 mod handle;
 mod maps;
 mod process;

@@ -13,6 +13,8 @@ pub enum Start {
     Status,
     /// The HTTP/2 connection preface.
     Preface,
+    /// Frames of HTTP/2, without its preface.
+    Frames,
     /// Fewer bytes than would tell, but they may become one of the above.
     Partial,
 }

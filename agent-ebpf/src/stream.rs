@@ -8,11 +8,13 @@ use agent_common::{
 use crate::{
     count::count,
     emit::emit_bytes,
+    frame::begins_with_frames,
     maps::{self, CONNECTIONS, VERDICTS},
     scope::now,
     sniff::{Start, sniff},
 };
 
+const UNKNOWN: u32 = ConnectionState::Unknown as u32;
 const CAPTURE: u32 = ConnectionState::Capture as u32;
 const HEADS_ONLY: u32 = ConnectionState::HeadsOnly as u32;
 const IGNORE: u32 = ConnectionState::Ignore as u32;
@@ -108,6 +110,8 @@ fn follow(connection: &mut Connection, direction: u8, offset: u64, start: Start)
             connection.role = role_of_requester(direction);
             true
         }
+        // Who sends requests shows only later.
+        Start::Frames => true,
         Start::Partial => offset == 0,
         _ => false,
     };
@@ -148,7 +152,10 @@ pub fn account(tgid: u32, tid: u32, args: &CallArgs, length: u64) {
         offset
     };
     take_verdict(&key, connection);
-    let start = if connection.state == IGNORE { Start::Other } else { sniff(args.buffer, length) };
+    let mut start = if connection.state == IGNORE { Start::Other } else { sniff(args.buffer, length) };
+    if start == Start::Other && connection.state == UNKNOWN && begins_with_frames(args.buffer, length) {
+        start = Start::Frames;
+    }
     if !follow(connection, direction, offset, start) {
         count(CounterIndex::SkippedBytes, length);
         return;
