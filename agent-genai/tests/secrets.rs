@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 #[path = "sink/mod.rs"]
-#[expect(dead_code, reason = "memory is another test's")]
 mod sink;
 
 use agent_genai::record::Attributes;

@@ -72,6 +72,7 @@ pub fn run(corpus: Option<&Path>) -> Result<String> {
     for set in &sets {
         text += &row(set, &settings)?;
     }
+    text += &super::codecs::run()?;
     Ok(text)
 }
 
@@ -114,7 +115,7 @@ fn row(set: &Set, settings: &Settings) -> Result<String> {
 }
 
 /// CPU time of this thread: other programs on the machine do not count.
-fn cpu_seconds() -> Result<f64> {
+pub(super) fn cpu_seconds() -> Result<f64> {
     let file = "/proc/thread-self/schedstat";
     // The kernel adds up when a thread leaves the processor, else only at its next tick.
     std::thread::yield_now();

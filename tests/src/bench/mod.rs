@@ -1,7 +1,9 @@
 //! Measurements: what capturing costs the watched program, how fast decoding is, what connections cost in memory.
 
 pub mod capture;
+pub mod codecs;
 pub mod decode;
+mod frames;
 pub mod memory;
 pub mod report;
 mod sites;
