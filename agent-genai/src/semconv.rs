@@ -255,6 +255,10 @@ pub mod attribute {
     pub const MCP_STRUCTURED: &str = "wirespan.mcp.result.structured";
     /// Notifications that came while the answer was awaited.
     pub const MCP_NOTIFICATION_COUNT: &str = "wirespan.mcp.notification.count";
+    /// Bytes of the messages of a gRPC call, sent.
+    pub const RPC_BYTES_SENT: &str = "wirespan.rpc.bytes.sent";
+    /// Bytes of the messages of a gRPC call, received.
+    pub const RPC_BYTES_RECEIVED: &str = "wirespan.rpc.bytes.received";
     /// Task of an agent asked over A2A.
     pub const A2A_TASK_ID: &str = "wirespan.a2a.task.id";
     /// Messages of a gRPC call, sent.

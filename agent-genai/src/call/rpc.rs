@@ -7,7 +7,7 @@ use serde_json::Value;
 pub struct Rpc {
     /// `mcp`, `a2a` or `grpc`.
     pub system: &'static str,
-    /// Method: `tools/call`, `message/send`, `/qdrant.Points/Search`.
+    /// Method: `tools/call`, `message/send`, `qdrant.Points/Search`.
     pub method: String,
     /// JSON-RPC id of the request, as a string.
     pub request_id: Option<String>,
@@ -33,6 +33,8 @@ pub struct Rpc {
     pub arguments: Option<Value>,
     /// Result of the tool call; only with content on.
     pub result: Option<Value>,
+    /// Sizes of the messages sent and received, in bytes (gRPC).
+    pub message_bytes: Option<(u64, u64)>,
     /// Messages sent and received (gRPC streams, notifications while an answer was awaited).
     pub messages: Option<(u64, u64)>,
     /// The side that began this call was the HTTP server (MCP's sampling and elicitation).

@@ -315,7 +315,7 @@ impl Session for Mcp {
         }
         match jsonrpc::read(message.value) {
             Some(Message::Request { id, method, params }) => {
-                self.request(id, method, params, message, template)
+                self.request(id, method, params, message, template);
             }
             Some(Message::Notification { method, .. }) => {
                 self.confirmed |= method.starts_with("notifications/");

@@ -23,6 +23,7 @@ pub(crate) mod error;
 pub(crate) mod fixture;
 pub(crate) mod gemini;
 pub(crate) mod gemini_embeddings;
+pub(crate) mod grpc;
 pub(crate) mod images;
 pub(crate) mod interactions;
 pub(crate) mod invoke;
@@ -48,7 +49,7 @@ pub(crate) mod spec;
 pub(crate) mod usage;
 pub(crate) mod vertex_predict;
 
-use agent_wire::{ExchangeEnd, Nanos, ResponseHead};
+use agent_wire::{ExchangeEnd, Headers, Nanos, ResponseHead};
 use serde_json::Value;
 
 pub(crate) use self::spec::RequestFacts;
@@ -89,6 +90,10 @@ pub(crate) trait Codec: Send {
     }
     /// A response body that is no text: audio, an image. `bytes` of it were seen.
     fn binary(&mut self, _media_type: &str, _bytes: u64, _call: &mut Call) {}
+    /// One gRPC message, of which only the size is known.
+    fn grpc(&mut self, _from_client: bool, _bytes: u64, _at: Nanos, _call: &mut Call) {}
+    /// The fields behind the response body.
+    fn trailers(&mut self, _trailers: &Headers, _call: &mut Call) {}
     /// The stream has ended (whole or cut): assemble what was collected. Called exactly once, also after `response`.
     fn finish(&mut self, call: &mut Call);
     /// Whether the API's own last item was seen, where no marker and no finish reason says so. Asked after [`Codec::finish`].

@@ -4,6 +4,7 @@ use super::a2a;
 use super::cohere;
 use super::completions;
 use super::gemini;
+use super::grpc;
 use super::mcp;
 use super::native;
 use super::ollama;
@@ -60,6 +61,7 @@ pub(crate) static SPECS: &[&Spec] = &[
     // Remote procedures.
     &mcp::SPEC,
     &a2a::SPEC,
+    &grpc::SPEC,
     // Stores and search.
     &retrieval::SPEC,
     &retrieval::WEB,

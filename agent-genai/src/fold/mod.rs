@@ -169,6 +169,7 @@ impl Fold {
         match body {
             Body::Frame(message) => self.frame(true, message, at),
             Body::Element { data, truncated } => self.request_element(data, truncated, at),
+            Body::Grpc { bytes, .. } => self.grpc_message(true, bytes, at),
             body => self.request.take(body),
         }
         if self.stand.is_open() && self.request.is_foreign() {
@@ -229,6 +230,15 @@ impl Fold {
         note_undecodable(completeness, "response", end.undecodable.as_deref());
         self.call.timing.end = self.call.timing.end.max(end.at);
         self.response.ended(end.truncated, end.lost_bytes);
+        if let Some(codec) = self.stand.codec.as_mut() {
+            codec.trailers(&end.trailers, &mut self.call);
+        }
+    }
+
+    fn grpc_message(&mut self, from_client: bool, bytes: u64, at: Nanos) {
+        if let Some(codec) = self.stand.codec.as_mut() {
+            codec.grpc(from_client, bytes, at, &mut self.call);
+        }
     }
 
     /// `Some(true)`: an LLM call. `Some(false)`: none, nothing more of it is needed. `None`: not known yet.

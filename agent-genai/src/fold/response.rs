@@ -142,7 +142,7 @@ impl Fold {
             }
             Body::Message(message) => self.event_message(&message, at),
             Body::Frame(message) => self.frame(false, message, at),
-            Body::Grpc { .. } => {}
+            Body::Grpc { bytes, .. } => self.grpc_message(false, bytes, at),
             Body::Gap(_) => self.response.broken |= self.response.skimmer.is_some(),
         }
     }

@@ -2,12 +2,19 @@
 
 use super::builder::Builder;
 use crate::call::{Call, Operation, Rpc};
+use crate::codec::grpc::status_name;
 use crate::semconv::attribute as name;
 
 /// `{method} {tool or prompt}`.
 pub(super) fn span_name(rpc: &Rpc) -> String {
     let about = rpc.tool.as_ref().or(rpc.prompt.as_ref());
     about.map_or_else(|| rpc.method.clone(), |about| format!("{} {about}", rpc.method))
+}
+
+/// gRPC's codes have names, JSON-RPC's have none.
+fn status_of(rpc: &Rpc) -> impl Fn(i64) -> String {
+    let grpc = rpc.system == "grpc";
+    move |code| if grpc { status_name(code) } else { code.to_string() }
 }
 
 pub(super) fn attributes(rpc: &Rpc, call: &Call, content: bool, out: &mut Builder) {
@@ -26,11 +33,11 @@ pub(super) fn attributes(rpc: &Rpc, call: &Call, content: bool, out: &mut Builde
         out.some(name::MCP_NOTIFICATION_COUNT, rpc.messages.map(|(_, received)| received));
     } else {
         out.set(name::RPC_SYSTEM_NAME, if rpc.system == "grpc" { "grpc" } else { "jsonrpc" });
-        out.set(name::RPC_METHOD, rpc.method.trim_start_matches('/'));
+        out.set(name::RPC_METHOD, rpc.method.as_str());
         out.text(name::A2A_TASK_ID, rpc.session_id.as_ref().filter(|_| rpc.system == "a2a"));
     }
     out.text(name::JSONRPC_REQUEST_ID, rpc.request_id.as_ref());
-    out.some(name::RPC_RESPONSE_STATUS_CODE, rpc.status_code.map(|code| code.to_string()));
+    out.some(name::RPC_RESPONSE_STATUS_CODE, rpc.status_code.map(status_of(rpc)));
     out.text(name::TOOL_NAME, rpc.tool.as_ref());
     out.text(name::PROMPT_NAME, rpc.prompt.as_ref());
     out.list(name::MCP_TOOLS_LISTED, &rpc.tools_listed);
@@ -42,6 +49,10 @@ pub(super) fn attributes(rpc: &Rpc, call: &Call, content: bool, out: &mut Builde
             out.set(key, who.as_str());
             out.text(version, which.as_ref());
         }
+    }
+    if let Some((sent, received)) = rpc.message_bytes {
+        out.set(name::RPC_BYTES_SENT, sent);
+        out.set(name::RPC_BYTES_RECEIVED, received);
     }
     if let Some((sent, received)) = rpc.messages.filter(|_| !mcp) {
         out.set(name::RPC_MESSAGES_SENT, sent);

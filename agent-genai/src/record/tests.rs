@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::Call;
-use crate::call::{Api, CallError, Message, Operation, Part, ToolCall, ToolDefinition};
+use crate::call::{Api, CallError, Message, Operation, Part, Rpc, ToolCall, ToolDefinition};
 
 const OPTIONS: RecordOptions = RecordOptions {
     compat: Compat {
@@ -34,6 +34,92 @@ fn chat() -> Call {
     call.http.server_port = Some(8443);
     call.http.status = Some(200);
     call
+}
+
+fn tool_call() -> Call {
+    let mut call = Call::new(Api::Mcp, Operation::ExecuteTool, Role::Client);
+    call.http.server_address = Some("tools".into());
+    call.http.server_port = Some(443);
+    call.http.status = Some(200);
+    call.rpc = Some(Box::new(Rpc {
+        system: "mcp",
+        method: "tools/call".into(),
+        tool: Some("add".into()),
+        request_id: Some("3".into()),
+        protocol_version: Some("2025-11-25".into()),
+        session_id: Some("s".into()),
+        arguments: Some(json!({"a": 2})),
+        result: Some(json!({"isError": true})),
+        content_types: vec!["text".into()],
+        transport: "http",
+        transport_version: Some("1.1"),
+        link: Some("00-11111111111111111111111111111111-2222222222222222-01".into()),
+        ..Rpc::default()
+    }));
+    call.error = Some(CallError { kind: "tool_error".into(), message: "m".into() });
+    call
+}
+
+#[test]
+fn an_mcp_tool_call() {
+    let record = build(&tool_call(), &OPTIONS);
+    assert_eq!((record.name.as_str(), record.kind.as_str()), ("tools/call add", "CLIENT"));
+    assert_eq!(
+        serde_json::to_value(&record.attributes).unwrap(),
+        json!({
+            "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "add", "mcp.method.name": "tools/call",
+            "jsonrpc.request.id": "3", "mcp.protocol.version": "2025-11-25", "mcp.session.id": "s", "error.type": "tool_error",
+            "network.transport": "tcp", "network.protocol.name": "http", "network.protocol.version": "1.1",
+            "server.address": "tools", "server.port": 443, "http.response.status_code": 200,
+            "gen_ai.tool.call.arguments": {"a": 2}, "gen_ai.tool.call.result": {"isError": true},
+            "wirespan.mcp.result.content_types": ["text"],
+        })
+    );
+    let [link] = record.links.as_slice() else { panic!("one link") };
+    assert_eq!((link.trace_id.len(), link.span_id.as_str()), (32, "2222222222222222"));
+    let bare = build(&tool_call(), &RecordOptions { content: false, ..OPTIONS });
+    assert!(!bare.attributes.keys().any(|key| key.starts_with("gen_ai.tool.call.")));
+}
+
+#[test]
+fn kinds_of_calls_that_go_the_other_way() {
+    for (role, from_server, kind) in [
+        (Role::Client, false, "CLIENT"),
+        (Role::Server, false, "SERVER"),
+        (Role::Client, true, "SERVER"),
+        (Role::Server, true, "CLIENT"),
+    ] {
+        let mut call = tool_call();
+        call.role = role;
+        call.operation = Operation::Rpc;
+        call.rpc.as_mut().unwrap().from_server = from_server;
+        let record = build(&call, &OPTIONS);
+        assert_eq!(record.kind, kind);
+        assert!(!record.attributes.contains_key("gen_ai.operation.name"));
+    }
+}
+
+#[test]
+fn a_grpc_call() {
+    let mut call = Call::new(Api::Grpc, Operation::Rpc, Role::Client);
+    call.rpc = Some(Box::new(Rpc {
+        system: "grpc",
+        method: "xai_api.Chat/GetDeferredCompletion".into(),
+        status_code: Some(5),
+        messages: Some((1, 0)),
+        message_bytes: Some((20, 0)),
+        ..Rpc::default()
+    }));
+    let record = build(&call, &OPTIONS);
+    assert_eq!(record.name, "xai_api.Chat/GetDeferredCompletion");
+    assert_eq!(
+        serde_json::to_value(&record.attributes).unwrap(),
+        json!({
+            "rpc.system.name": "grpc", "rpc.method": "xai_api.Chat/GetDeferredCompletion", "rpc.response.status_code": "NOT_FOUND",
+            "wirespan.rpc.messages.sent": 1, "wirespan.rpc.messages.received": 0,
+            "wirespan.rpc.bytes.sent": 20, "wirespan.rpc.bytes.received": 0,
+        })
+    );
 }
 
 #[test]

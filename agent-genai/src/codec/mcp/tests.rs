@@ -94,10 +94,12 @@ fn post(target: &str, fields: &[(&str, &str)], request: &Value, status: u16, ans
     Exchange::begin("POST", target, fields, true).sends(request).head(status, &[]).answers(answer).ends()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written in place")]
 fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id.into(), "method": method, "params": params})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written in place")]
 fn result(id: impl Into<Value>, result: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id.into(), "result": result})
 }
