@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use agent_wire::{
     Body, Connection, Direction, ExchangeEnd, ExchangeId, Interest, Limits, MessageEnd, RequestHead,
-    ResponseHead, Sink,
+    ResponseHead, Sink, WsKind,
 };
 
 /// One exchange as it was told, times left out and neighbouring data joined.
@@ -25,6 +25,12 @@ pub enum Item {
     Data(Vec<u8>),
     Event(String, Vec<u8>, String, bool),
     Line(Vec<u8>, bool),
+    Element(Vec<u8>, bool),
+    /// Kind and payload of a message of an AWS event stream.
+    Message(String, Vec<u8>, bool),
+    /// Flag and size of a gRPC message.
+    Grpc(bool, u64),
+    Frame(WsKind, Vec<u8>, bool),
     Gap(u64),
     /// Any other kind, as its debug text.
     Other(String),
@@ -65,6 +71,18 @@ fn add(items: &mut Vec<Item>, body: Body<'_>) -> Interest {
         }
         (_, Body::Line { data, truncated }) => items.push(Item::Line(data.to_vec(), truncated)),
         (_, Body::Gap(bytes)) => items.push(Item::Gap(bytes)),
+        (_, Body::Element { data, truncated }) => items.push(Item::Element(data.to_vec(), truncated)),
+        (_, Body::Message(message)) => {
+            let kind = format!(
+                "{}/{}/{}/{}",
+                message.message_type, message.kind, message.content_type, message.error
+            );
+            items.push(Item::Message(kind, message.payload.to_vec(), message.truncated));
+        }
+        (_, Body::Grpc { compressed, bytes }) => items.push(Item::Grpc(compressed, bytes)),
+        (_, Body::Frame(message)) => {
+            items.push(Item::Frame(message.kind, message.data.to_vec(), message.truncated));
+        }
         (_, other) => items.push(Item::Other(format!("{other:?}"))),
     }
     Interest::Full
