@@ -90,7 +90,7 @@ impl EventStreamDecoder {
         self.held.capacity()
     }
 
-    /// Why nothing more is handed on.
+    /// Why something was not handed on.
     pub(crate) fn fault(&self) -> Option<&str> {
         self.fault.as_deref()
     }
@@ -194,18 +194,21 @@ impl EventStreamDecoder {
         let (headers, payload) = split(content, inside.lengths.headers);
         let kept = payload.get(..self.max_item).unwrap_or(payload);
         let truncated = inside.truncated || kept.len() < payload.len();
-        let Some(known) = Known::parse(headers) else {
-            self.lose("the headers of a message are malformed".to_owned());
-            return ControlFlow::Continue(());
+        let flow = match Known::parse(headers) {
+            Some(known) => out(Body::Message(EventMessage {
+                message_type: known.message_type,
+                kind: known.event.or(known.exception).or(known.code).unwrap_or_default(),
+                content_type: known.content_type,
+                error: known.error,
+                payload: kept,
+                truncated,
+            })),
+            None => {
+                // Its checksum was right, so that the place of the next is known.
+                self.fault.get_or_insert_with(|| "the headers of a message are malformed".to_owned());
+                ControlFlow::Continue(())
+            }
         };
-        let flow = out(Body::Message(EventMessage {
-            message_type: known.message_type,
-            kind: known.event.or(known.exception).or(known.code).unwrap_or_default(),
-            content_type: known.content_type,
-            error: known.error,
-            payload: kept,
-            truncated,
-        }));
         release(&mut held);
         self.held = held;
         flow

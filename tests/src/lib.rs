@@ -12,4 +12,5 @@ pub mod messages;
 pub mod need;
 pub mod process;
 pub mod programs;
+pub mod sockets;
 pub mod standin;

@@ -9,8 +9,14 @@ use anyhow::{Context, Result, bail};
 use crate::{apt, exec, paths, ui};
 
 /// Python packages and their versions.
-const PYTHON: &[&str] =
-    &["openai==3.54.0", "anthropic==2.12.0", "httpx==0.28.1", "aiohttp==3.14.5", "requests==2.34.2"];
+const PYTHON: &[&str] = &[
+    "openai==3.54.0",
+    "anthropic==2.12.0",
+    "httpx==0.28.1",
+    "aiohttp==3.14.5",
+    "requests==2.34.2",
+    "websockets==17.4",
+];
 /// SDKs with the reference instrumentations that spans are compared with, apart from the clients that must be unmodified.
 const REFERENCE: &[&str] = &[
     "openai==3.54.0",
@@ -20,7 +26,7 @@ const REFERENCE: &[&str] = &[
     "opentelemetry-instrumentation-genai-anthropic==1.3b0",
 ];
 /// Node packages and their versions.
-const NODE: &[(&str, &str)] = &[("openai", "7.57.0"), ("@anthropic-ai/sdk", "1.12.0")];
+const NODE: &[(&str, &str)] = &[("openai", "7.57.0"), ("@anthropic-ai/sdk", "1.12.0"), ("ws", "8.23.0")];
 /// A Node with OpenSSL 1.1.1 inside.
 const NODE_WITH_OPENSSL_1_1: &str = "16.20.2";
 /// A Node for systems whose own is older than the SDKs take.
@@ -91,7 +97,7 @@ fn node(folder: &Path, refresh: bool) -> Result<()> {
     if is_current(folder, &manifest, refresh) {
         return Ok(());
     }
-    ui::step("installing the Node clients: openai, @anthropic-ai/sdk, and a Node with OpenSSL 1.1.1");
+    ui::step("installing the Node clients: openai, @anthropic-ai/sdk, ws, and a Node with OpenSSL 1.1.1");
     remove(folder)?;
     fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     fs::write(folder.join("package.json"), &manifest).context("could not write package.json")?;

@@ -32,8 +32,6 @@ pub enum Item {
     Grpc(bool, u64),
     Frame(WsKind, Vec<u8>, bool),
     Gap(u64),
-    /// Any other kind, as its debug text.
-    Other(String),
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -83,7 +81,6 @@ fn add(items: &mut Vec<Item>, body: Body<'_>) -> Interest {
         (_, Body::Frame(message)) => {
             items.push(Item::Frame(message.kind, message.data.to_vec(), message.truncated));
         }
-        (_, other) => items.push(Item::Other(format!("{other:?}"))),
     }
     Interest::Full
 }

@@ -88,6 +88,12 @@ impl Standin {
         self.identity.authority()
     }
 
+    /// Files with the certificate and the key of the server, in PEM: for a server of another kind beside this one.
+    #[must_use]
+    pub fn identity(&self) -> (PathBuf, PathBuf) {
+        (self.identity.certificate(), self.identity.key())
+    }
+
     /// Environment that makes Python, Node and curl trust the stand-in.
     #[must_use]
     pub fn trust(&self) -> Vec<(&'static str, PathBuf)> {

@@ -36,6 +36,7 @@ impl Identity {
         let key = KeyPair::generate().context("key of the leaf")?;
         let certificate = leaf.signed_by(&key, &authority).context("certificate of the leaf")?;
 
+        let (certificate_pem, key_pem) = (certificate.pem(), key.serialize_pem());
         let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -55,7 +56,21 @@ impl Identity {
         std::fs::write(identity.authority(), authority.pem())
             .with_context(|| format!("could not write {}", identity.authority().display()))?;
         readable_by_all(&identity.authority(), 0o644)?;
+        let leaf = [(identity.certificate(), certificate_pem), (identity.key(), key_pem)];
+        for (file, content) in leaf {
+            std::fs::write(&file, content).with_context(|| format!("could not write {}", file.display()))?;
+        }
         Ok(identity)
+    }
+
+    /// The file with the leaf's certificate, in PEM, for servers that are other programs.
+    pub(super) fn certificate(&self) -> PathBuf {
+        self.folder.path().join("leaf.pem")
+    }
+
+    /// The file with the leaf's key, in PEM.
+    pub(super) fn key(&self) -> PathBuf {
+        self.folder.path().join("leaf.key")
     }
 
     /// The file with the authority's certificate, in PEM.
