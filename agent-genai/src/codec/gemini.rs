@@ -3,7 +3,9 @@
 mod candidate;
 pub(super) mod names;
 mod partial;
-mod parts;
+pub(super) mod parts;
+#[cfg(test)]
+mod paths;
 mod request;
 mod searches;
 #[cfg(test)]
@@ -17,7 +19,8 @@ use serde_json::Value;
 
 pub(super) use self::candidate::Candidate;
 use self::names::{BLOCK, TRAFFIC};
-use self::searches::Searches;
+pub(super) use self::request::settings;
+pub(super) use self::searches::Searches;
 use self::usage::Counts;
 use super::content::Budget;
 use super::spec::{Make, Row, Spec};

@@ -24,6 +24,7 @@ pub(crate) mod fixture;
 pub(crate) mod gemini;
 pub(crate) mod gemini_embeddings;
 pub(crate) mod grpc;
+pub(crate) mod gemini_live;
 pub(crate) mod images;
 pub(crate) mod interactions;
 pub(crate) mod invoke;

@@ -5,6 +5,7 @@ use super::cohere;
 use super::completions;
 use super::gemini;
 use super::grpc;
+use super::gemini_live;
 use super::mcp;
 use super::native;
 use super::ollama;
@@ -76,6 +77,7 @@ pub(crate) static SPECS: &[&Spec] = &[
     &gemini::SPEC,
     &invoke::SPEC,
     &interactions::SPEC,
+    &gemini_live::SPEC,
     &gemini_embeddings::SPEC,
     &vertex_predict::SPEC,
     // Of several providers.
