@@ -244,7 +244,6 @@ fn traffic_of_other_kinds_is_no_call() {
     let request = chat_request("");
     let cohere = json!({"id": "x", "finish_reason": "COMPLETE", "message": {"role": "assistant", "content": [{"type": "text", "text": "x"}]}}).to_string();
     let none: Vec<(Vec<u8>, Vec<u8>)> = vec![
-        (post("/v2/chat", "", &request), answer(200, "application/json", &cohere)),
         (post("/proxy/chat", "", &request), answer(200, "application/json", &cohere)),
         (
             post("/v1/messages/batches", "anthropic-version: 1\r\n", &request),

@@ -54,6 +54,9 @@ const SURVIVORS: &[&str] = &[
     "incomplete_details",
 ];
 
+/// Members that are bulk below the root (the schema of a tool) and the settings of a request at the root.
+const SETTINGS: &[&str] = &["parameters"];
+
 /// Bounds of one skim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SkimLimits {
@@ -67,7 +70,7 @@ pub struct SkimLimits {
     pub reserve: usize,
     /// Members of the root whose values are only sampled: four elements an array, 64 bytes a string.
     pub thin: &'static [&'static str],
-    /// Members left out wherever they stand.
+    /// Members left out wherever they stand; of [`SETTINGS`] below the root only.
     pub drop: &'static [&'static str],
 }
 

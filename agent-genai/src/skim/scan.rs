@@ -2,8 +2,8 @@
 
 use super::text::{Cut, Text};
 use super::{
-    COUNTS, Ending, LAST, LAST_DEPTH, MARK, MAX_BARE, MAX_DEPTH, OVER_DEPTH, OVER_STRING, SURVIVORS,
-    SkimLimits, Skimmed, THIN_ELEMENTS, THIN_STRING,
+    COUNTS, Ending, LAST, LAST_DEPTH, MARK, MAX_BARE, MAX_DEPTH, OVER_DEPTH, OVER_STRING, SETTINGS,
+    SURVIVORS, SkimLimits, Skimmed, THIN_ELEMENTS, THIN_STRING,
 };
 
 /// One open container.
@@ -437,7 +437,7 @@ impl Skimmer {
         let key = self.out.get(start..self.out.len().saturating_sub(1)).unwrap_or_default();
         let is = |names: &[&str]| names.iter().any(|name| name.as_bytes() == key);
         let root = self.stack.len() == 1;
-        self.member = if !whole || is(self.limits.drop) {
+        self.member = if !whole || is(self.limits.drop) && !(root && is(SETTINGS)) {
             Member::Drop
         } else if root && is(self.limits.thin) {
             Member::Thin

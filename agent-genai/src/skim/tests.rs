@@ -164,6 +164,7 @@ fn thin_and_dropped_members() {
     let text = json!({
         "messages": (0..10).map(|n| json!({"role": "user", "content": "x".repeat(200 + n)})).collect::<Vec<_>>(),
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        "parameters": {"top_k": 3},
     });
     let limits = SkimLimits { thin: &["messages"], drop: &["parameters"], ..WIDE };
     let value = Skimmer::skim(limits, text.to_string().as_bytes()).value().unwrap();
@@ -171,6 +172,7 @@ fn thin_and_dropped_members() {
     assert_eq!(array_len(messages), 10);
     assert_eq!(text_len(messages[0]["content"].as_str().unwrap()), 200);
     assert_eq!(value["tools"], json!([{"type": "function", "function": {"name": "f"}}]));
+    assert_eq!(value["parameters"], json!({"top_k": 3}), "at the root they are settings");
 }
 
 #[test]
