@@ -318,6 +318,10 @@ pub struct Usage {
     pub audio_output: Option<u64>,
     /// Audio tokens within `cache_read`.
     pub audio_cache_read: Option<u64>,
+    /// Image tokens within `cache_read`.
+    pub image_cache_read: Option<u64>,
+    /// Text tokens within `cache_read`, only when reported.
+    pub text_cache_read: Option<u64>,
     /// Image tokens within input.
     pub image_input: Option<u64>,
     /// Image tokens within output.
@@ -341,6 +345,11 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Whether tokens read from a cache are told apart by modality.
+    pub(crate) fn splits_cache_read(&self) -> bool {
+        [self.audio_cache_read, self.image_cache_read, self.text_cache_read].iter().any(Option::is_some)
+    }
+
     /// Whether the provider reported any token count.
     #[must_use]
     pub fn is_reported(&self) -> bool {

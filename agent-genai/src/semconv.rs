@@ -148,6 +148,10 @@ pub mod attribute {
     pub const USAGE_IMAGE_OUTPUT: &str = "gen_ai.usage.image.output_tokens";
     /// Subset of output.
     pub const USAGE_AUDIO_OUTPUT: &str = "gen_ai.usage.audio.output_tokens";
+    /// Subset of cache_read and of text input.
+    pub const USAGE_TEXT_CACHE_READ: &str = "gen_ai.usage.text.cache_read.input_tokens";
+    /// Subset of cache_read and of image input.
+    pub const USAGE_IMAGE_CACHE_READ: &str = "gen_ai.usage.image.cache_read.input_tokens";
     /// Subset of cache_read and of audio input.
     pub const USAGE_AUDIO_CACHE_READ: &str = "gen_ai.usage.audio.cache_read.input_tokens";
     /// US dollars. Not in the conventions; the name that backends read.

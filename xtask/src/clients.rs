@@ -24,6 +24,11 @@ const REFERENCE: &[&str] = &[
     "opentelemetry-sdk==1.45.2",
     "opentelemetry-instrumentation-genai-openai==1.3b0",
     "opentelemetry-instrumentation-genai-anthropic==1.3b0",
+    // Its instrumentation does not know version 3 yet.
+    "google-genai==2.34.0",
+    "opentelemetry-instrumentation-google-genai==1.3b0",
+    "boto3==1.44.8",
+    "opentelemetry-instrumentation-genai-bedrock==1.3b0",
 ];
 /// Node packages and their versions.
 const NODE: &[(&str, &str)] = &[("openai", "7.57.0"), ("@anthropic-ai/sdk", "1.12.0"), ("ws", "8.23.0")];

@@ -45,6 +45,11 @@ pub(crate) fn openai(usage: &Value, dialect: Dialect) -> Option<Usage> {
         .iter()
         .find_map(|details| u64_at(usage, &[details, key]))
     };
+    let cached_detail = |key: &str| {
+        ["prompt_tokens_details", "input_tokens_details", "input_token_details"]
+            .iter()
+            .find_map(|details| u64_at(usage, &[details, "cached_tokens_details", key]))
+    };
     let total = u64_at(usage, &["total_tokens"]);
     let output = first(&[&["completion_tokens"], &["output_tokens"]]);
     let hit_and_miss =
@@ -79,9 +84,9 @@ pub(crate) fn openai(usage: &Value, dialect: Dialect) -> Option<Usage> {
         reasoning: output_detail("reasoning_tokens").or_else(|| u64_at(usage, &["reasoning_tokens"])),
         audio_input: input_detail("audio_tokens").or_else(|| u64_at(usage, &["audio_prompt_tokens"])),
         audio_output: output_detail("audio_tokens"),
-        audio_cache_read: ["prompt_tokens_details", "input_tokens_details", "input_token_details"]
-            .iter()
-            .find_map(|details| u64_at(usage, &[details, "cached_tokens_details", "audio_tokens"])),
+        audio_cache_read: cached_detail("audio_tokens"),
+        image_cache_read: cached_detail("image_tokens"),
+        text_cache_read: cached_detail("text_tokens"),
         image_input: input_detail("image_tokens"),
         image_output: output_detail("image_tokens"),
         text_input: input_detail("text_tokens"),
@@ -146,6 +151,8 @@ pub(crate) fn settle(usage: &mut Usage) {
     clamp("text_output", &mut usage.text_output, "output", output);
     let (cached, written) = (usage.cache_read, usage.cache_write);
     clamp("audio_cache_read", &mut usage.audio_cache_read, "cache_read", cached);
+    clamp("image_cache_read", &mut usage.image_cache_read, "cache_read", cached);
+    clamp("text_cache_read", &mut usage.text_cache_read, "cache_read", cached);
     clamp("cache_write_5m", &mut usage.cache_write_5m, "cache_write", written);
     clamp("cache_write_1h", &mut usage.cache_write_1h, "cache_write", written);
     if !words.is_empty() {

@@ -228,12 +228,8 @@ fn usage(usage: &Usage, losses: &mut Losses) -> Value {
     losses.unless_absent(
         &[
             ("image tokens", usage.image_input.is_some() || usage.image_output.is_some()),
-            (
-                "audio tokens",
-                usage.audio_input.is_some()
-                    || usage.audio_output.is_some()
-                    || usage.audio_cache_read.is_some(),
-            ),
+            ("audio tokens", usage.audio_input.is_some() || usage.audio_output.is_some()),
+            ("cached tokens by modality", usage.splits_cache_read()),
             ("text tokens", usage.text_input.is_some() || usage.text_output.is_some()),
         ],
         NO_SUCH,

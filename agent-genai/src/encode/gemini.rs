@@ -259,7 +259,7 @@ fn usage(usage: &Usage, losses: &mut Losses) -> Value {
     losses.unless_absent(
         &[
             ("cache writes", usage.cache_write.is_some()),
-            ("cached audio tokens", usage.audio_cache_read.is_some()),
+            ("cached tokens by modality", usage.splits_cache_read()),
         ],
         NO_SUCH,
     );

@@ -295,7 +295,7 @@ fn usage(usage: &Usage, losses: &mut Losses) -> Value {
                 "split of cache writes by age",
                 usage.cache_write_5m.is_some() || usage.cache_write_1h.is_some(),
             ),
-            ("cached audio tokens", usage.audio_cache_read.is_some()),
+            ("cached tokens by modality", usage.splits_cache_read()),
         ],
         NO_SUCH,
     );

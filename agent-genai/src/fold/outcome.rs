@@ -54,6 +54,10 @@ impl Fold {
         let slot = broken_off && call.error.is_some() && (ours || call.api != Api::OpenAiChat);
         if slot && whole_view && call.response.finish_reasons.is_empty() {
             call.response.finish_reasons.push("error".to_owned());
+            // The message that was cut short says so as well: some backends drop those without a reason.
+            for message in &mut call.response.messages {
+                message.finish_reason.get_or_insert_with(|| "error".to_owned());
+            }
         }
         if streamed {
             call.request.stream = true;

@@ -259,6 +259,8 @@ fn usage(call: &Call, options: &RecordOptions, out: &mut Builder) {
     out.some(name::USAGE_TEXT_OUTPUT, usage.text_output);
     out.some(name::USAGE_IMAGE_OUTPUT, usage.image_output);
     out.some(name::USAGE_AUDIO_OUTPUT, usage.audio_output);
+    out.some(name::USAGE_TEXT_CACHE_READ, usage.text_cache_read);
+    out.some(name::USAGE_IMAGE_CACHE_READ, usage.image_cache_read);
     out.some(name::USAGE_AUDIO_CACHE_READ, usage.audio_cache_read);
     out.some(name::USAGE_BILLED_INPUT, usage.billed_input);
     out.some(name::USAGE_BILLED_OUTPUT, usage.billed_output);

@@ -136,7 +136,12 @@ fn usage(usage: &Usage, sets: &Sets, sink: Sink<'_>) {
     count(InputTokens, usage.input.unwrap_or(0), &input);
     count(OutputTokens, usage.output.unwrap_or(0), &output);
     if let Some(tokens) = usage.cache_read {
-        count(CacheReadTokens, tokens, &[("audio", usage.audio_cache_read)]);
+        let cached = [
+            ("text", usage.text_cache_read),
+            ("image", usage.image_cache_read),
+            ("audio", usage.audio_cache_read),
+        ];
+        count(CacheReadTokens, tokens, &cached);
     }
     if let Some(tokens) = usage.cache_write {
         count(CacheWriteTokens, tokens, &[]);

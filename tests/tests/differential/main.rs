@@ -70,3 +70,13 @@ fn openai() -> Result<()> {
 fn anthropic() -> Result<()> {
     compared("anthropic")
 }
+
+#[test]
+fn google() -> Result<()> {
+    compared("google")
+}
+
+#[test]
+fn bedrock() -> Result<()> {
+    compared("bedrock")
+}

@@ -74,6 +74,8 @@ pub(in crate::codec) fn read(metadata: &Value) -> Option<Usage> {
         audio_input: tokens(inputs, "AUDIO"),
         audio_output: tokens(outputs, "AUDIO"),
         audio_cache_read: tokens(&["cacheTokensDetails"], "AUDIO"),
+        image_cache_read: tokens(&["cacheTokensDetails"], "IMAGE"),
+        text_cache_read: tokens(&["cacheTokensDetails"], "TEXT"),
         image_input: tokens(inputs, "IMAGE"),
         image_output: tokens(outputs, "IMAGE"),
         text_input: tokens(inputs, "TEXT"),
@@ -150,14 +152,15 @@ mod tests {
     fn modalities_in_either_form() {
         let usage = read(&json!({"promptTokenCount": 300, "cachedContentTokenCount": 20, "responseTokenCount": 9, "totalTokenCount": 309,
             "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 2}, {"modality": 2, "tokenCount": 258}, {"modality": "AUDIO", "tokenCount": 40}],
-            "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 20}],
+            "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 15}, {"modality": "TEXT", "tokenCount": 5}],
             "responseTokensDetails": [{"modality": 4, "tokenCount": 9}]}))
         .unwrap();
         assert_eq!((usage.text_input, usage.image_input, usage.audio_input), (Some(2), Some(258), Some(40)));
         assert_eq!(
-            (usage.audio_cache_read, usage.audio_output, usage.text_output),
-            (Some(20), Some(9), None)
+            (usage.audio_cache_read, usage.text_cache_read, usage.image_cache_read),
+            (Some(15), Some(5), None)
         );
+        assert_eq!((usage.audio_output, usage.text_output), (Some(9), None));
     }
 
     #[test]
