@@ -128,7 +128,7 @@ fn messages(history: impl Iterator<Item = Message>) -> Vec<Message> {
             let role = if handed_over { "tool" } else { said };
             match out.last_mut() {
                 Some(last) if last.role == role && last.name == message.name => {
-                    last.parts.extend_from_slice(run)
+                    last.parts.extend_from_slice(run);
                 }
                 _ => out.push(Message {
                     role: role.to_owned(),

@@ -372,7 +372,7 @@ impl Writer for Stream {
             }
             Delta::Text { choice, text } => self.delta(*choice, json!({ "content": text }), out),
             Delta::Reasoning { choice, text } => {
-                self.delta(*choice, json!({ "reasoning_content": text }), out)
+                self.delta(*choice, json!({ "reasoning_content": text }), out);
             }
             Delta::Call { choice, id, name, custom } => {
                 let number = self.calls.iter().filter(|(of, _)| of == choice).count();

@@ -260,7 +260,8 @@ impl Fold {
                     (Some(candidate), Some(request)) => candidate.response(request, event, value),
                     _ => recognise::attached_response(event, value),
                 };
-                let likely = candidate.filter(|candidate| candidate.suffices()).and_then(|c| c.likely());
+                let likely =
+                    candidate.filter(|candidate| candidate.suffices()).and_then(recognise::Candidate::likely);
                 match (shown, likely) {
                     (Shown::Api(api), _) => self.settle(api),
                     (Shown::Foreign, _) => self.stand.reject(),

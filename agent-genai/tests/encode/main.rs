@@ -1,14 +1,13 @@
 //! Round trips: what is read, written and read again is the same normal form, unless a loss is reported; and what a form has once
 //! expressed it expresses again without any.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
 
 #[path = "../corpus/load.rs"]
 #[expect(dead_code, reason = "the facts are another test's")]
 mod load;
 mod made;
 #[path = "../sink/mod.rs"]
-#[expect(dead_code, reason = "memory is another test's")]
 mod sink;
 
 use std::collections::BTreeMap;
