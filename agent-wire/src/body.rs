@@ -88,12 +88,12 @@ impl BodyDecoder {
         self.settle(result)
     }
 
-    /// `bytes` of the body as sent are missing here.
-    pub(crate) fn gap(&mut self, bytes: u64, out: &mut Out<'_>) -> ControlFlow<()> {
+    /// `bytes` of the body as sent are missing here, just as many if `exact`.
+    pub(crate) fn gap(&mut self, bytes: u64, exact: bool, out: &mut Out<'_>) -> ControlFlow<()> {
         if self.stopped.is_some() {
             return ControlFlow::Continue(());
         }
-        self.items.before_gap(bytes, out)?;
+        self.items.before_gap(bytes, exact, out)?;
         if let Some(coding) = self.chain.coding() {
             self.stopped = Some(Stop::Lost(bytes, coding));
         }
@@ -225,15 +225,15 @@ impl Items {
         self.frame(&first, out)
     }
 
-    fn before_gap(&mut self, bytes: u64, out: &mut Out<'_>) -> ControlFlow<()> {
+    fn before_gap(&mut self, bytes: u64, exact: bool, out: &mut Out<'_>) -> ControlFlow<()> {
         self.decide(out)?;
         match &mut self.framer {
             Framer::Sse(sse) => sse.gap(),
             Framer::Ndjson(ndjson) => ndjson.gap(),
             Framer::JsonArray(array) => array.gap(bytes),
-            Framer::EventStream(messages) => messages.gap(bytes),
-            Framer::Grpc(messages) => messages.gap(bytes, out)?,
-            Framer::WebSocket(messages) => messages.gap(bytes, out)?,
+            Framer::EventStream(messages) => messages.gap(bytes, exact),
+            Framer::Grpc(messages) => messages.gap(bytes, exact, out)?,
+            Framer::WebSocket(messages) => messages.gap(bytes, exact, out)?,
             Framer::Whole | Framer::Undecided(..) => {}
         }
         ControlFlow::Continue(())

@@ -142,12 +142,12 @@ impl EventStreamDecoder {
         ControlFlow::Continue(())
     }
 
-    /// So many bytes are missing here. As long as they belong to one message, the place of the next is known, and its own checksum will
-    /// prove it.
-    pub(crate) fn gap(&mut self, bytes: u64) {
+    /// So many bytes are missing here, just as many if `exact`. As long as they belong to one message, the place of the next is known,
+    /// and its own checksum will prove it.
+    pub(crate) fn gap(&mut self, bytes: u64, exact: bool) {
         release(&mut self.held);
         match &mut self.place {
-            Place::Inside(inside) if bytes <= inside.to_come() => {
+            Place::Inside(inside) if exact && bytes <= inside.to_come() => {
                 inside.pass(bytes);
                 if inside.to_come() == 0 {
                     self.place = Place::Prelude([0; PRELUDE], 0);

@@ -244,8 +244,8 @@ pub struct ExchangeEnd {
     pub no_response: bool,
     /// The capture began inside this exchange: its beginning was never seen.
     pub attached_mid_stream: bool,
-    /// The connection left HTTP with this exchange (101, or 2xx to CONNECT). Messages of a WebSocket session that it began have come as its
-    /// bodies.
+    /// The connection left HTTP with this exchange (101, or 2xx to CONNECT), or its HTTP/2 stream became a WebSocket session (RFC 8441).
+    /// The messages of such a session have come as its bodies.
     pub upgraded: bool,
 }
 

@@ -72,10 +72,10 @@ impl GrpcDecoder {
         ControlFlow::Continue(())
     }
 
-    /// So many bytes are missing here. The length of a message is known whether or not all of it was seen.
-    pub(crate) fn gap(&mut self, missing: u64, out: &mut Out<'_>) -> ControlFlow<()> {
+    /// So many bytes are missing here, just as many if `exact`. The length of a message is known whether or not all of it was seen.
+    pub(crate) fn gap(&mut self, missing: u64, exact: bool, out: &mut Out<'_>) -> ControlFlow<()> {
         match &mut self.place {
-            Place::Inside { left, .. } if missing <= u64::from(*left) => {
+            Place::Inside { left, .. } if exact && missing <= u64::from(*left) => {
                 *left -= u32::try_from(missing).unwrap_or(*left);
                 return self.end_message(out);
             }
@@ -162,7 +162,7 @@ mod tests {
                 let mut decoder = GrpcDecoder::new();
                 let mut sizes = Vec::new();
                 let _ = decoder.feed(&stream[..from], &mut take(&mut sizes));
-                let _ = decoder.gap(lost as u64, &mut take(&mut sizes));
+                let _ = decoder.gap(lost as u64, true, &mut take(&mut sizes));
                 let _ = decoder.feed(rest, &mut take(&mut sizes));
                 decoder.finish(false);
                 let within = from % 25 >= PREFIX && from % 25 + lost <= 25;
@@ -170,5 +170,11 @@ mod tests {
                 assert_eq!(decoder.fault().is_none(), within, "{lost} bytes from {from}");
             }
         }
+        let mut decoder = GrpcDecoder::new();
+        let mut sizes = Vec::new();
+        let _ = decoder.feed(&stream[..10], &mut take(&mut sizes));
+        let _ = decoder.gap(3, false, &mut take(&mut sizes));
+        let _ = decoder.feed(&stream[13..], &mut take(&mut sizes));
+        assert!(sizes.is_empty() && decoder.fault().is_some(), "how much is missing is not known");
     }
 }

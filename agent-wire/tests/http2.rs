@@ -250,7 +250,7 @@ fn extended_connect_is_an_exchange() {
     let mut line = Line::new();
     let fields = [
         (":method", "CONNECT"),
-        (":protocol", "websocket"),
+        (":protocol", "connect-ip"),
         (":scheme", "https"),
         (":path", "/v1/realtime?model=x"),
         (":authority", "a"),
@@ -261,7 +261,7 @@ fn extended_connect_is_an_exchange() {
     line.exchange(3, b"{}", b"{}");
     line.feed.response(data(1, b"more", true)).request(data(1, b"", true));
     let request = line.feed.notes.request(0);
-    assert_eq!((request.method.as_str(), request.headers.get(":protocol")), ("CONNECT", Some("websocket")));
+    assert_eq!((request.method.as_str(), request.headers.get(":protocol")), ("CONNECT", Some("connect-ip")));
     assert_eq!(request.path(), "/v1/realtime");
     assert!(!line.feed.notes.end(0).upgraded && line.feed.connection.protocol() == Protocol::Http2);
     assert_eq!(line.feed.notes.response_end(0).wire_bytes, 9 + 1 + 2 * 9 + 9);

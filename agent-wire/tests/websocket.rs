@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod common;
+#[path = "common/frames.rs"]
+#[expect(dead_code, reason = "only a few kinds of frames are needed here")]
+mod frames;
 
 use std::io::Write;
 
 use agent_wire::{Connection, Direction, ExchangeEnd, Interest, Limits, Protocol, WsKind};
 use common::{Feed, Item, Note, Notes, frame, ok, post};
+use frames::{Encoder, PREFACE, data, settings};
 
 const ASK: &str = "GET /v1/realtime?model=m HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
@@ -259,6 +263,93 @@ fn what_is_not_wanted_is_counted_only() {
     assert_eq!(feed.notes.response_items(0), [text("1")]);
     assert_eq!(feed.notes.request_items(0), [text("2")]);
     assert_eq!(feed.notes.response_end(0).wire_bytes, SWITCH.len() as u64 + 2 + 6);
+}
+
+/// A connection on whose stream 1 a session was asked for and answered with these fields.
+fn on_a_stream(status: &str, fields: &[(&str, &str)]) -> (Feed, Encoder, Encoder) {
+    let mut feed = Feed::new();
+    let (mut client, mut server) = (Encoder::default(), Encoder::default());
+    feed.request([PREFACE, &settings()].concat()).response(settings());
+    let ask = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "https"),
+        (":path", "/v1/realtime"),
+        (":authority", "a"),
+    ];
+    feed.request(client.headers(1, &ask, false));
+    feed.response(server.headers(1, &[&[(":status", status)], fields].concat(), false));
+    (feed, client, server)
+}
+
+#[test]
+fn a_session_on_a_stream_of_http2() {
+    for deflate in [false, true] {
+        for size in [1, 3, 10_000] {
+            let agreed = [("sec-websocket-extensions", "permessage-deflate")];
+            let (mut feed, mut client, mut server) = on_a_stream("200", if deflate { &agreed } else { &[] });
+            for (from_server, bytes) in talk(deflate).1 {
+                for piece in bytes.chunks(size) {
+                    feed.send(from_server, data(1, piece, false));
+                }
+            }
+            let (requests, responses) = expected();
+            assert_eq!(feed.notes.request_items(0), requests, "{deflate} {size}");
+            assert_eq!(feed.notes.response_items(0), responses, "{deflate} {size}");
+            assert_eq!(feed.notes.end(0), &ExchangeEnd { upgraded: true, ..ExchangeEnd::default() });
+            // The stream ends after the session, and the connection goes on.
+            feed.response(data(1, b"", true)).request(data(1, b"", true));
+            feed.request([client.post(3, 2), data(3, b"{}", true)].concat());
+            feed.response([server.ok(3, "application/json"), data(3, b"{\"a\":1}", true)].concat()).close();
+            assert_eq!((feed.notes.exchanges(), feed.notes.response_body(1)), (2, b"{\"a\":1}".to_vec()));
+            assert_eq!(feed.connection.protocol(), Protocol::Http2);
+            for end in [feed.notes.request_end(0), feed.notes.response_end(0)] {
+                assert!(!end.truncated && end.undecodable.is_none() && end.lost_bytes == 0, "{end:?}");
+            }
+            feed.notes.per_exchange();
+        }
+    }
+}
+
+#[test]
+fn a_session_on_a_stream_that_just_ends_or_never_began() {
+    let (mut feed, ..) = on_a_stream("200", &[]);
+    feed.response(data(1, &frame(0x81, None, b"one"), false)).request(data(
+        1,
+        &frame(0x81, MASK, b"cut")[..7],
+        false,
+    ));
+    feed.close();
+    assert_eq!(feed.notes.response_items(0), [text("one")]);
+    assert!(!feed.notes.response_end(0).truncated && feed.notes.request_end(0).truncated);
+    assert!(feed.notes.end(0).upgraded);
+
+    let (mut feed, ..) = on_a_stream("403", &[]);
+    feed.response(data(1, b"no", true)).close();
+    assert_eq!(feed.notes.response_body(0), b"no");
+    assert!(!feed.notes.end(0).upgraded);
+
+    // A loss inside the payload of a message.
+    let (mut feed, ..) = on_a_stream("200", &[]);
+    let whole = data(1, &frame(0x81, None, b"0123456789"), false);
+    feed.response(&whole[..14]).lose(true, 3).response(&whole[17..]);
+    feed.response(data(1, &frame(0x81, None, b"next"), false)).close();
+    let cut = Item::Frame(WsKind::Text, "012".to_owned(), true);
+    assert_eq!(feed.notes.response_items(0), [Item::Gap(3), cut, text("next")]);
+    assert_eq!(feed.notes.response_end(0).lost_bytes, 3);
+
+    // Whole frames of the connection are lost inside a long message: whose they were is not known, nor where the next message begins.
+    let (mut feed, ..) = on_a_stream("200", &[]);
+    let long = frame(0x81, None, &[b'x'; 120]);
+    feed.response(data(1, &long[..50], false)).lose(true, 40);
+    for _ in 0..3 {
+        feed.response(data(1, &frame(0x81, None, b"{\"type\":1}"), false));
+    }
+    feed.close();
+    let told: Vec<Item> =
+        feed.notes.response_items(0).into_iter().filter(|item| !matches!(item, Item::Gap(_))).collect();
+    assert_eq!(told, [Item::Frame(WsKind::Text, "x".repeat(48), true)]);
+    assert!(feed.notes.response_end(0).undecodable.is_some());
 }
 
 #[test]

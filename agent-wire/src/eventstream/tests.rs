@@ -166,7 +166,7 @@ fn a_gap_inside_one_message_costs_that_message() {
             let mut decoder = EventStreamDecoder::new(100);
             let mut messages = Vec::new();
             let _ = decoder.feed(&stream[..from], &mut take(&mut messages));
-            decoder.gap(lost as u64);
+            decoder.gap(lost as u64, true);
             let _ = decoder.feed(rest, &mut take(&mut messages));
             decoder.finish(false);
             let within = from % one >= PRELUDE && from % one + lost <= one;

@@ -124,6 +124,11 @@ impl Message {
         matches!(self.rest, Rest::Frames)
     }
 
+    /// Whether a WebSocket message has closed it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.frames().is_some_and(WsDecoder::is_closed)
+    }
+
     fn frames(&self) -> Option<&WsDecoder> {
         self.decoder.as_ref().and_then(BodyDecoder::as_websocket)
     }
@@ -205,8 +210,8 @@ impl Message {
             }
         };
         self.end.lost_bytes += inside;
-        self.with_decoder(at, sink, |decoder, out| decoder.gap(inside, out));
-        if self.frames().is_some_and(WsDecoder::is_closed) {
+        self.with_decoder(at, sink, |decoder, out| decoder.gap(inside, true, out));
+        if self.is_closed() {
             return Progress::Done;
         }
         progress
@@ -225,6 +230,12 @@ impl Message {
 
     pub(crate) fn set_trailers(&mut self, trailers: Headers) {
         self.end.trailers = trailers;
+    }
+
+    /// About so many bytes are missing; it is not known whether they belong to this message.
+    pub(crate) fn loss(&mut self, missing: u64, at: Nanos, sink: &mut dyn Sink) {
+        self.end.lost_bytes += missing;
+        self.with_decoder(at, sink, |decoder, out| decoder.gap(missing, false, out));
     }
 
     /// Nobody wants the body any more.

@@ -4,6 +4,7 @@ use crate::exchange::{ExchangeEnd, ExchangeId, Interest, Limits, Nanos, Sink};
 use crate::headers::Headers;
 use crate::http1::framing::Length;
 use crate::http1::message::{Message, Opening};
+use crate::websocket::Session;
 
 use super::head;
 use super::hpack::Section;
@@ -35,6 +36,18 @@ pub(super) struct Stream {
     response: Half,
     /// The request's beginning was never seen.
     attached: bool,
+    socket: Socket,
+}
+
+/// WebSocket on a stream (RFC 8441).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Socket {
+    #[default]
+    No,
+    /// The request asks for it.
+    Asked,
+    /// The response has agreed.
+    Switched,
 }
 
 /// A head, and what is known beside its fields.
@@ -66,7 +79,14 @@ impl Head {
 
 impl Stream {
     pub(super) fn new(id: ExchangeId, interest: Interest, attached: bool) -> Self {
-        Self { id, interest, request: Half::default(), response: Half::default(), attached }
+        Self {
+            id,
+            interest,
+            request: Half::default(),
+            response: Half::default(),
+            attached,
+            socket: Socket::No,
+        }
     }
 
     /// The stream of a request that came in HTTP/1 and has ended.
@@ -125,6 +145,36 @@ impl Stream {
         half.part = Part::Open(Box::new(message));
     }
 
+    /// The request asks for WebSocket on the stream.
+    pub(super) fn ask_for_websocket(&mut self) {
+        self.socket = Socket::Asked;
+    }
+
+    /// The response has agreed to what was asked for: what follows, in both directions, are WebSocket messages.
+    pub(super) fn agree(&mut self, head: &Headers, limits: &Limits) {
+        if self.socket != Socket::Asked {
+            return;
+        }
+        self.socket = Socket::Switched;
+        let session = Session::agreed(head);
+        for half in [&mut self.request, &mut self.response] {
+            if let Part::Open(message) = &mut half.part {
+                message.switch(session, self.interest, limits);
+                half.left = None;
+            }
+        }
+    }
+
+    /// A close message has ended this direction of a WebSocket session.
+    pub(super) fn is_closed(&self, response: bool) -> bool {
+        let half = if response { &self.response } else { &self.request };
+        if let Part::Open(message) = &half.part { message.is_closed() } else { false }
+    }
+
+    pub(super) fn is_switched(&self) -> bool {
+        self.socket == Socket::Switched
+    }
+
     /// The sink wants no more of the bodies.
     pub(super) fn skip(&mut self) {
         self.interest = Interest::Skip;
@@ -169,7 +219,13 @@ impl Stream {
     /// Bytes are missing of which nobody knows whose they are: at most what this message still expects of them.
     pub(super) fn loss(&mut self, response: bool, missing: u64, at: Nanos, sink: &mut dyn Sink) {
         let expected = self.half(response).left.unwrap_or(u64::MAX);
-        self.gap(response, missing.min(expected), 0, at, sink);
+        let missing = missing.min(expected);
+        self.with(response, |message, left| {
+            *left = left.map(|left| left.saturating_sub(missing));
+            if missing > 0 {
+                message.loss(missing, at, sink);
+            }
+        });
         self.half(response).lossy = true;
     }
 
@@ -199,6 +255,8 @@ impl Stream {
     pub(super) fn finish(&mut self, response: bool, truncated: bool, sink: &mut dyn Sink) {
         let half = self.half(response);
         if let Part::Open(mut message) = std::mem::replace(&mut half.part, Part::Done) {
+            // What lies between two WebSocket messages is whole, however it ended.
+            let truncated = truncated && !(message.is_switched() && message.may_end());
             message.finish(truncated, sink);
             if message.is_unwanted() {
                 self.skip();
@@ -219,7 +277,8 @@ impl Stream {
             }
         }
         let no_response = matches!(self.response.part, Part::Waiting);
-        let end = ExchangeEnd { at, no_response, attached_mid_stream: self.attached, upgraded: false };
+        let upgraded = self.is_switched();
+        let end = ExchangeEnd { at, no_response, attached_mid_stream: self.attached, upgraded };
         sink.exchange_end(self.id, end);
     }
 }

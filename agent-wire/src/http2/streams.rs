@@ -82,10 +82,15 @@ impl Streams {
             return;
         }
         let head = head::request(section.clone());
+        let asks = head.method == "CONNECT"
+            && head.headers.get(":protocol").is_some_and(|name| name.eq_ignore_ascii_case("websocket"));
         let facts = Head::new(&head.headers, block, &section);
         let id = self.number();
         let interest = sink.request_head(id, head, block.started);
         let mut stream = Stream::new(id, interest, false);
+        if asks {
+            stream.ask_for_websocket();
+        }
         stream.begin(false, &facts, at, &self.limits);
         self.map.insert(number, stream);
         if block.end_stream {
@@ -134,10 +139,14 @@ impl Streams {
         sink: &mut dyn Sink,
     ) {
         let Some(stream) = self.map.get_mut(&number) else { return };
+        let agrees = (200..300).contains(&head.status);
         if sink.response_head(stream.id, head, times.0) == Interest::Skip {
             stream.skip();
         }
         stream.begin(true, facts, times.1, &self.limits);
+        if agrees {
+            stream.agree(&facts.headers, &self.limits);
+        }
     }
 
     /// A response (or the rest of a request) whose request was never seen. False if it is known that there is none.
@@ -194,7 +203,7 @@ impl Streams {
         }
         let Some(stream) = self.map.get_mut(&number) else { return };
         stream.data(response, data, framing, at, sink);
-        if end {
+        if end || stream.is_closed(response) {
             self.finish(number, response, at, sink);
         } else if over && let Some(truncated) = stream.missed_end(response) {
             self.finish_as(number, response, truncated, at, sink);
@@ -216,7 +225,7 @@ impl Streams {
         }
         let Some(stream) = self.map.get_mut(&number) else { return };
         stream.gap(response, missing, framing, at, sink);
-        if end {
+        if end || stream.is_closed(response) {
             self.finish(number, response, at, sink);
         }
     }
@@ -256,6 +265,10 @@ impl Streams {
         if self.map.get(&number).is_some_and(Stream::is_over)
             && let Some(stream) = self.map.remove(&number)
         {
+            if stream.is_switched() {
+                // Its close messages came before the end of the stream.
+                self.give_up(number);
+            }
             stream.end(at, sink);
         }
     }

@@ -139,10 +139,10 @@ impl WsDecoder {
         ControlFlow::Continue(())
     }
 
-    /// So many bytes are missing here. As long as they belong to the payload of one frame, the place of the next is known.
-    pub(crate) fn gap(&mut self, bytes: u64, out: &mut Out<'_>) -> ControlFlow<()> {
+    /// So many bytes are missing here, just as many if `exact`. As long as they belong to the payload of one frame, the place of the next is known.
+    pub(crate) fn gap(&mut self, bytes: u64, exact: bool, out: &mut Out<'_>) -> ControlFlow<()> {
         match &mut self.place {
-            Place::Payload(frame) if bytes <= frame.left => {
+            Place::Payload(frame) if exact && bytes <= frame.left => {
                 frame.left -= bytes;
                 frame.torn = true;
                 if let Some(message) = self.message.as_mut().filter(|_| !frame.opcode.is_control()) {

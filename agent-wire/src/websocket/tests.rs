@@ -249,7 +249,7 @@ fn with_gap(session: Session, input: &[u8], from: usize, lost: usize) -> (Vec<To
     let mut decoder = WsDecoder::new(session, true, &LIMITS);
     let mut messages = Vec::new();
     let _ = decoder.feed(&input[..from], &mut take(&mut messages));
-    let _ = decoder.gap(lost as u64, &mut take(&mut messages));
+    let _ = decoder.gap(lost as u64, true, &mut take(&mut messages));
     let _ = decoder.feed(&input[from + lost..], &mut take(&mut messages));
     let _ = decoder.finish(false, &mut take(&mut messages));
     (messages, decoder.fault().map(str::to_owned))
