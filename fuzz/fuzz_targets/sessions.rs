@@ -86,7 +86,12 @@ fuzz_target!(|data: &[u8]| {
     let Some((flags, rest)) = data.split_first() else { return };
     let content = flags & 1 != 0;
     let options = DecoderOptions { content, max_body: 64 << 10, hosts: Vec::new() };
-    let targets = ["/v1/realtime?model=m", "/v1/responses", "/x"];
+    let targets = [
+        "/v1/realtime?model=m",
+        "/v1/responses",
+        "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+        "/x",
+    ];
     let head = RequestHead {
         method: "GET".to_owned(),
         target: targets[usize::from(flags >> 1) % targets.len()].to_owned(),
