@@ -65,7 +65,10 @@ pub(crate) fn is_call(name: &str, exchange: &Exchange) -> bool {
             let body = String::from_utf8_lossy(&exchange.request.1);
             body.contains("\"method\"") && body.contains("\"id\"")
         }
-        ("bedrock-agent" | "bedrock-guardrail" | "interactions", "POST") => true,
+        // Created, or fetched while it runs in the background.
+        ("interactions", "POST") => ends(&["/interactions"]),
+        ("interactions", "GET") => path.contains("/interactions/"),
+        ("bedrock-agent" | "bedrock-guardrail", "POST") => true,
         _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! The rules of `predict`, each on a small document.
 
-use agent_wire::{Headers, RequestHead, Version};
+use agent_wire::{Body, ExchangeEnd, Headers, MessageEnd, RequestHead, ResponseHead, Version};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -135,6 +135,31 @@ fn refused() {
     );
     assert_eq!(call.error.as_ref().map(|error| error.kind.as_str()), Some("INVALID_ARGUMENT"));
     assert!(units(&call).is_empty());
+}
+
+#[test]
+fn vectors_are_not_held_even_with_content() {
+    let options = crate::DecoderOptions { content: true, max_body: 16 << 20, hosts: Vec::new() };
+    let head = RequestHead {
+        method: "POST".into(),
+        target: "/v1/projects/p/locations/l/publishers/google/models/text-embedding-004:predict".into(),
+        version: Version::Http11,
+        headers: [("content-type", "application/json")].into_iter().collect(),
+    };
+    let mut fold = crate::Decoder::new(options).begin(&head, agent_wire::Role::Client, true, 0).unwrap();
+    fold.request_body(Body::Data(br#"{"instances":[{"content":"a"}]}"#), 1);
+    fold.request_end(&MessageEnd::default());
+    let headers = Headers::default();
+    fold.response_head(&ResponseHead { status: 200, version: Version::Http11, headers }, 2);
+    let vector = vec!["0.123456789"; 3072].join(",");
+    let one = format!(r#"{{"embeddings":{{"values":[{vector}],"statistics":{{"token_count":2}}}}}}"#);
+    let body = format!(r#"{{"predictions":[{}]}}"#, vec![one; 20].join(","));
+    fold.response_body(Body::Data(body.as_bytes()), 3);
+    assert!(fold.held_bytes() < 64 << 10, "{} bytes held", fold.held_bytes());
+    fold.response_end(&MessageEnd::default());
+    let call = fold.finish(&ExchangeEnd::default()).remove(0);
+    assert_eq!((call.response.vector_count, call.response.vector_dimension), (Some(20), Some(3072)));
+    assert_eq!(call.usage.input, Some(40));
 }
 
 const WORDS: &[&str] = &[
