@@ -255,6 +255,15 @@ fn vectors_and_pictures() {
         (titan.response.vector_count, titan.response.vector_dimension, titan.request.input_count),
         (Some(1), Some(3), Some(1))
     );
+    let binary = fold(
+        "amazon.titan-embed-text-v2:0",
+        CONTENT,
+        &json!({"inputText": "x", "embeddingTypes": ["binary"]}),
+        counted,
+        &[json!({"embeddingsByType": {"binary": [0, 1, 1, 0]}, "inputTextTokenCount": 2})],
+        false,
+    );
+    assert_eq!((binary.response.vector_count, binary.response.vector_dimension), (Some(1), Some(4)));
     let cohere = fold(
         "cohere.embed-english-v3",
         CONTENT,

@@ -35,7 +35,9 @@ impl Codec for Vectors {
         let (count, first) = match list {
             Some(vectors) => (skim::array_len(vectors), vectors.first()),
             None => {
-                (1, json::at(body, &["embedding"]).or_else(|| json::at(body, &["embeddingsByType", "float"])))
+                // One vector for each number format, all of the same input.
+                let formats = json::at(body, &["embeddingsByType"]).and_then(Value::as_object);
+                (1, json::at(body, &["embedding"]).or_else(|| formats?.values().find(|list| list.is_array())))
             }
         };
         let Some(first) = first else { return };
