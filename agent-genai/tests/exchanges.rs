@@ -255,7 +255,7 @@ fn traffic_of_other_kinds_is_no_call() {
         ),
         (post("/messages", "", r#"{"text":"hello"}"#), answer(201, "application/json", r#"{"id":7}"#)),
         (
-            post("/rpc", "", r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#),
+            post("/rpc", "", r#"{"jsonrpc":"2.0","id":1,"method":"sum"}"#),
             answer(200, "application/json", "{}"),
         ),
         (post("/bulk", "", "[1,2,3]"), answer(200, "application/json", "{}")),

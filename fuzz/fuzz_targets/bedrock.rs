@@ -5,7 +5,17 @@ mod exchange;
 
 use libfuzzer_sys::fuzz_target;
 
-const KINDS: &[&str] = &["chunk", "trace", "returnControl", "flowOutputEvent", "flowCompletionEvent", "output", "citation", "guardrail", "PayloadPart"];
+const KINDS: &[&str] = &[
+    "chunk",
+    "trace",
+    "returnControl",
+    "flowOutputEvent",
+    "flowCompletionEvent",
+    "output",
+    "citation",
+    "guardrail",
+    "PayloadPart",
+];
 
 /// One for each family of bodies, and what is around the models.
 const PATHS: &[&str] = &[

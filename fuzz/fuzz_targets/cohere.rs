@@ -5,13 +5,7 @@ mod exchange;
 
 use libfuzzer_sys::fuzz_target;
 
-const PATHS: &[&str] = &[
-    "/v2/chat",
-    "/v1/chat",
-    "/v1/generate",
-    "/v2/embed",
-    "/v2/rerank",
-];
+const PATHS: &[&str] = &["/v2/chat", "/v1/chat", "/v1/generate", "/v2/embed", "/v2/rerank"];
 
 const WORDS: &[&str] = &[
     "model",

@@ -5,7 +5,14 @@ mod exchange;
 
 use libfuzzer_sys::fuzz_target;
 
-const KINDS: &[&str] = &["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"];
+const KINDS: &[&str] = &[
+    "messageStart",
+    "contentBlockStart",
+    "contentBlockDelta",
+    "contentBlockStop",
+    "messageStop",
+    "metadata",
+];
 
 const WORDS: &[&str] = &[
     "messages",

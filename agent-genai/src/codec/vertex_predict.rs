@@ -150,7 +150,13 @@ impl Codec for VertexPredict {
         self.response(data, call);
     }
 
-    fn finish(&mut self, _call: &mut Call) {}
+    fn finish(&mut self, call: &mut Call) {
+        // Each prediction counts its own tokens: the sum over some of them is no count.
+        let seen = &call.completeness;
+        if seen.truncated || seen.lost_bytes > 0 || seen.body_capped || seen.undecodable.is_some() {
+            (call.usage.input, call.response.vector_count) = (None, None);
+        }
+    }
 
     fn held_bytes(&self) -> usize {
         0

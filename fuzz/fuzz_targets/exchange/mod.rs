@@ -1,8 +1,10 @@
 //! Drives the decoder with one exchange made of the fuzzer's bytes.
 
-use base64::Engine;
 use agent_genai::{Decoder, DecoderOptions, Fold};
-use agent_wire::{Body, EventMessage, ExchangeEnd, MessageEnd, RequestHead, ResponseHead, Role, SseEvent, Version};
+use agent_wire::{
+    Body, EventMessage, ExchangeEnd, MessageEnd, RequestHead, ResponseHead, Role, SseEvent, Version,
+};
+use base64::Engine;
 
 /// Longest body that the decoder may hold.
 const MAX_BODY: usize = 64 << 10;
