@@ -56,12 +56,17 @@ def tree(attributes, prefix):
     return lists(root) or []
 
 
+def result(text):
+    """What a tool gave: Phoenix has a text for it, objects as JSON."""
+    return json.loads(text) if text.startswith(("{", "[")) else text
+
+
 def phoenix_message(message):
     message = message["message"]
     parts = []
     if "content" in message:
         if "tool_call_id" in message:
-            parts.append(["result", message["tool_call_id"], message["content"]])
+            parts.append(["result", message["tool_call_id"], result(message["content"])])
         else:
             parts.append(["text", message["content"]])
     for content in message.get("contents", []):

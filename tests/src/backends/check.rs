@@ -63,7 +63,7 @@ pub(super) fn ask(kind: Kind, record: &Record, span: Option<&Span>) -> Vec<Answe
         (TIMES, json!(times(record)), json!(as_exact_as(kind, times(record), [span.start, span.end]))),
         ("status", json!(status(record)), json!(span.status)),
         ("error message", json!(record.status.message), json!(span.status_message)),
-        ("model", model(record), json!(span.model)),
+        ("model", model(kind, record), json!(span.model)),
         ("provider", attribute("gen_ai.provider.name"), json!(span.provider)),
         ("input tokens", attribute("gen_ai.usage.input_tokens"), json!(span.input_tokens)),
         ("output tokens", attribute("gen_ai.usage.output_tokens"), json!(span.output_tokens)),
@@ -95,11 +95,12 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 fn span_kind(kind: Kind, record: &Record) -> &'static str {
-    let is_embedding = record.name.starts_with("embeddings");
-    match (kind, is_embedding) {
-        (Kind::Phoenix, false) => "LLM",
-        (Kind::Mlflow, false) => "CHAT_MODEL",
-        (_, true) => "EMBEDDING",
+    let operation = record.name.split(' ').next().unwrap_or_default();
+    match (kind, operation) {
+        (_, "embeddings") => "EMBEDDING",
+        // MLflow has a kind for conversations alone.
+        (Kind::Phoenix, _) | (Kind::Mlflow, "generate_content") => "LLM",
+        (Kind::Mlflow, _) => "CHAT_MODEL",
     }
 }
 
@@ -110,10 +111,15 @@ fn status(record: &Record) -> &'static str {
     }
 }
 
-/// The model that answered, else the one that was asked for.
-fn model(record: &Record) -> Value {
+/// Phoenix names the model that was asked for, MLflow the one that answered; they differ behind Bedrock.
+fn model(kind: Kind, record: &Record) -> Value {
     let of = |name: &str| record.attributes.get(name).cloned();
-    of("gen_ai.response.model").or_else(|| of("gen_ai.request.model")).unwrap_or_default()
+    let (asked, answered) = (of("gen_ai.request.model"), of("gen_ai.response.model"));
+    match kind {
+        Kind::Phoenix => asked.or(answered),
+        Kind::Mlflow => answered.or(asked),
+    }
+    .unwrap_or_default()
 }
 
 /// Unix times in nanoseconds.

@@ -24,7 +24,7 @@ use server::{Kind, Server};
 
 const KNOWN: &str = include_str!("known.json");
 /// `clients/reference/*_calls.py`.
-const FAMILIES: &[&str] = &["openai", "anthropic"];
+const FAMILIES: &[&str] = &["openai", "anthropic", "google", "bedrock"];
 const CONFIG: &str = "content:\n  enabled: true\n  tool_descriptions: true\n";
 /// Longest that a backend may take to show what it has accepted.
 const SHOWN_WITHIN: Duration = Duration::from_secs(60);

@@ -107,10 +107,11 @@ fn converse_stream(question: &Question<'_>, mut facts: Facts) -> Answer {
     event_stream(events, facts)
 }
 
-/// Claude's own message; its model has no `anthropic.` before it.
+/// Claude's own message; it knows its model by Anthropic's name.
 fn claude(question: &Question<'_>, facts: &Facts, output: u64) -> Value {
     let cached = question.cached_tokens();
-    json!({"id": facts.id, "type": "message", "role": "assistant", "model": facts.model.trim_start_matches("anthropic."),
+    let model = facts.model.trim_start_matches("anthropic.").trim_end_matches("-v1:0");
+    json!({"id": facts.id, "type": "message", "role": "assistant", "model": model,
         "content": [], "stop_reason": null, "stop_sequence": null,
         "usage": {"input_tokens": question.input_tokens() - cached, "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": cached, "output_tokens": output}})
