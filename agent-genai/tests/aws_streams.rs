@@ -1,6 +1,6 @@
 //! AWS event streams as bytes of a connection: what is packed in them, pieces of other streams, failures under way.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 #[path = "sink/mod.rs"]
 mod sink;
