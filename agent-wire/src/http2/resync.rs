@@ -135,7 +135,14 @@ impl Resync {
     }
 
     fn search(&mut self, context: &Context<'_>, last: bool) -> Option<usize> {
-        while self.candidate < self.buffer.len() {
+        // Text is passed over quickly: the first byte of a length is small.
+        let most = u8::try_from(context.longest >> 16).unwrap_or(u8::MAX);
+        loop {
+            let rest = self.buffer.get(self.candidate..).unwrap_or_default();
+            self.candidate += rest.iter().position(|byte| *byte <= most).unwrap_or(rest.len());
+            if self.candidate >= self.buffer.len() {
+                break;
+            }
             match self.judge(context, last) {
                 Verdict::Place => return Some(self.candidate),
                 Verdict::More => break,
