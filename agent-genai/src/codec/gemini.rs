@@ -160,6 +160,11 @@ impl Codec for Gemini {
 
     fn finish(&mut self, call: &mut Call) {
         let broken = call.error.is_some() || call.completeness.truncated;
+        // The counts come last, so a cut may be between the reason and them.
+        let seen = &call.completeness;
+        let ended = !seen.truncated
+            && seen.lost_bytes == 0
+            && (self.blocked.is_some() || self.candidates.values().any(Candidate::has_ended));
         for candidate in std::mem::take(&mut self.candidates).into_values() {
             candidate.store(broken, self.options.content, call);
         }
@@ -167,7 +172,7 @@ impl Codec for Gemini {
         if call.response.finish_reasons.is_empty() {
             call.response.finish_reasons.extend(self.blocked.take());
         }
-        if let Some(usage) = std::mem::take(&mut self.counts).into_usage() {
+        if let Some(usage) = std::mem::take(&mut self.counts).into_usage(ended) {
             call.usage = usage;
         }
         call.usage.web_searches = std::mem::take(&mut self.searches).count();

@@ -52,12 +52,14 @@ pub(crate) struct VertexPredict {
     /// Seconds of video asked for.
     seconds: Option<Decimal>,
     fetch: bool,
+    /// Input was summed over the predictions.
+    summed: bool,
 }
 
 impl VertexPredict {
     /// A fold for one exchange.
     pub(crate) fn new(options: CodecOptions) -> Self {
-        Self { options, seconds: None, fetch: false }
+        Self { options, seconds: None, fetch: false, summed: false }
     }
 
     /// A long-running operation: begun, or as it stands.
@@ -139,6 +141,7 @@ impl Codec for VertexPredict {
             self.operation(body, call);
         }
         let made = Made::of(body, self.options.content, &mut Budget::new(self.options.max_content));
+        self.summed = made.is_summed();
         made.store(call);
         // Chirp and others that name neither answer to `deployedModelId`.
         if call.response.model.is_none() {
@@ -151,10 +154,14 @@ impl Codec for VertexPredict {
     }
 
     fn finish(&mut self, call: &mut Call) {
-        // Each prediction counts its own tokens: the sum over some of them is no count.
+        // Each prediction counts for itself: the sum over some of them is no count.
         let seen = &call.completeness;
         if seen.truncated || seen.lost_bytes > 0 || seen.body_capped || seen.undecodable.is_some() {
-            (call.usage.input, call.response.vector_count) = (None, None);
+            if self.summed {
+                call.usage.input = None;
+            }
+            call.response.vector_count = None;
+            call.usage.units.retain(|units| units.unit != Unit::Image);
         }
     }
 

@@ -125,6 +125,11 @@ impl Candidate {
         }
     }
 
+    /// Whether a reason for its end was given.
+    pub(in crate::codec) fn has_ended(&self) -> bool {
+        self.finish.is_some()
+    }
+
     /// Puts the candidate into the call. `broken`: the answer failed or was cut, so that a missing reason is an error.
     pub(in crate::codec) fn store(self, broken: bool, content: bool, call: &mut Call) {
         let finish = self.finish.or_else(|| broken.then(|| "error".to_owned()));

@@ -229,9 +229,13 @@ fn errors_in_every_place() {
 fn a_cut_stream_has_no_reason() {
     let mut codec = Gemini::new(CONTENT);
     let mut call = fixture::call(API);
-    codec.event("", &json!({"candidates": [{"content": {"parts": [{"text": "a"}]}}]}), &mut call);
+    let chunk = json!({"candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": 0}],
+        "usageMetadata": {"promptTokenCount": 19, "totalTokenCount": 19}});
+    codec.event("", &chunk, &mut call);
     call.completeness.truncated = true;
     codec.finish(&mut call);
+    // The count of the output had not come yet.
+    assert_eq!((call.usage.input, call.usage.output), (Some(19), None));
     assert_eq!(
         (call.response.finish_reasons.as_slice(), output(&call)),
         (&["error".to_owned()][..], &[Part::Text("a".into())][..])

@@ -16,6 +16,8 @@ pub(in crate::codec) struct Counts {
     usage: Option<Usage>,
     /// They came with a total: what a chunk says without one is no complete count.
     whole: bool,
+    /// The total has no room for any output.
+    bare: bool,
 }
 
 impl Counts {
@@ -26,14 +28,21 @@ impl Counts {
             return;
         }
         if let Some(usage) = read(metadata) {
+            self.bare = usage.output.is_none()
+                && usage.input.is_some()
+                && names::count(metadata, &["totalTokenCount"]) == usage.input;
             self.usage = Some(usage);
             self.whole = whole;
         }
     }
 
-    /// The counts.
-    pub(in crate::codec) fn into_usage(self) -> Option<Usage> {
-        self.usage
+    /// The counts. `ended`: the end of the answer was seen. Then no count of candidates is none; before, it only has not come yet.
+    pub(in crate::codec) fn into_usage(self, ended: bool) -> Option<Usage> {
+        let mut usage = self.usage?;
+        if ended && self.bare {
+            usage.output = Some(0);
+        }
+        Some(usage)
     }
 }
 
@@ -48,8 +57,6 @@ pub(in crate::codec) fn read(metadata: &Value) -> Option<Usage> {
     let (tool_apart, thoughts_apart) = apart(total, prompt, tool, candidates, thoughts);
     let input = if tool_apart { sum(prompt, tool) } else { prompt };
     let output = if thoughts_apart { sum(candidates, thoughts) } else { candidates };
-    // No count of candidates is none, when the total has no room for any.
-    let output = output.or_else(|| (total? == input?).then_some(0));
     if input.is_none() && output.is_none() {
         return None;
     }
@@ -143,7 +150,12 @@ mod tests {
             both(&json!({"promptTokenCount": 5, "thoughtsTokenCount": 4, "totalTokenCount": 9})),
             (Some(5), Some(4), Some(4))
         );
-        assert_eq!(both(&json!({"promptTokenCount": 5, "totalTokenCount": 5})), (Some(5), Some(0), None));
+        let bare = |ended: bool| {
+            let mut counts = Counts::default();
+            counts.take(&json!({"promptTokenCount": 5, "totalTokenCount": 5}));
+            counts.into_usage(ended).map(|usage| (usage.input, usage.output))
+        };
+        assert_eq!((bare(true), bare(false)), (Some((Some(5), Some(0))), Some((Some(5), None))));
         assert_eq!(both(&json!({"promptTokenCount": 5})), (Some(5), None, None));
         assert_eq!(read(&json!({"trafficType": "ON_DEMAND"})), None);
     }
@@ -169,7 +181,7 @@ mod tests {
         counts.take(&json!({"promptTokenCount": 9, "candidatesTokenCount": 21, "thoughtsTokenCount": 35, "totalTokenCount": 65}));
         counts.take(&json!({"promptTokenCount": 87, "thoughtsTokenCount": 78, "totalTokenCount": 165}));
         counts.take(&json!({"trafficType": "ON_DEMAND", "promptTokenCount": 1}));
-        let usage = counts.into_usage().unwrap();
+        let usage = counts.into_usage(true).unwrap();
         assert_eq!((usage.input, usage.output), (Some(87), Some(78)));
     }
 }

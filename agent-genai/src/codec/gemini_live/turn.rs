@@ -106,6 +106,7 @@ impl Turn {
     /// The call. This API has no finish reasons of its own beyond the end of the turn.
     pub(super) fn finish(self, how: Ended, content: bool) -> Call {
         let Self { mut call, interrupted, candidate, budget, counts, searches, asks, .. } = self;
+        let ended = !matches!(how, Ended::Cut);
         let reason = match how {
             Ended::Turn(Some(reason)) => reason,
             _ if interrupted => "interrupted".to_owned(),
@@ -121,7 +122,7 @@ impl Turn {
         let mut facts = Budget::new(0);
         candidate.take(&json!({"finishReason": reason}), false, &mut facts);
         candidate.store(false, content, &mut call);
-        call.usage = counts.into_usage().unwrap_or_default();
+        call.usage = counts.into_usage(ended).unwrap_or_default();
         call.usage.web_searches = searches.count();
         call.completeness.body_capped |= budget.exceeded();
         call

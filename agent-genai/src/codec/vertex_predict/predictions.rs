@@ -18,6 +18,7 @@ pub(super) struct Made {
     parts: Vec<Part>,
     usage: Usage,
     capped: bool,
+    summed: bool,
 }
 
 impl Made {
@@ -49,6 +50,7 @@ impl Made {
             self.vectors =
                 Some((count, dimension.or(Some(skim::array_len(values)).filter(|length| *length > 0))));
             if let Some(tokens) = names::count(prediction, &["embeddings", "statistics", "tokenCount"]) {
+                self.summed = true;
                 self.usage.input = Some(self.usage.input.unwrap_or(0).saturating_add(tokens));
             }
             return;
@@ -86,6 +88,11 @@ impl Made {
                 self.parts.push(Part::Text(text.to_owned()));
             }
         }
+    }
+
+    /// Whether its usage was summed over the predictions.
+    pub(super) fn is_summed(&self) -> bool {
+        self.summed
     }
 
     /// Puts it into the call.

@@ -62,6 +62,17 @@ fn vectors() {
 }
 
 #[test]
+fn half_an_answer_has_no_count() {
+    let mut codec = VertexPredict::new(BARE);
+    let mut call = fixture::call(Api::VertexPredict);
+    call.completeness.truncated = true;
+    let half = json!({"predictions": [{"embeddings": {"values": [1], "statistics": {"token_count": 4}}}, {"bytesBase64Encoded": "AA"}]});
+    codec.response(&half, &mut call);
+    codec.finish(&mut call);
+    assert_eq!((call.usage.input, units(&call).len()), (None, 0));
+}
+
+#[test]
 fn images() {
     let request = json!({"instances": [{"prompt": "a cat"}], "parameters": {"sampleCount": 3}});
     let response = json!({"predictions": [{"bytesBase64Encoded": "AAAA", "mimeType": "image/png"}, {"gcsUri": "gs://b/1.png", "mimeType": "image/png"},
