@@ -93,12 +93,19 @@ impl Connection {
         lane.expected = lane.expected.saturating_add(data.len() as u64);
         if self.http2.is_some() {
             self.frames(direction, at, data, sink);
-        } else if !self.find_frames(direction, at, data, sink) {
+        } else if self.completes_head(direction, data) || !self.find_frames(direction, at, data, sink) {
             self.feed(direction, at, data, sink);
         }
         if self.protocol != Protocol::Unknown {
             self.searches = None;
         }
+    }
+
+    /// Whether the direction begins with a head of HTTP/1, whose end is among these bytes. What follows it may look like anything.
+    fn completes_head(&self, direction: Direction, data: &[u8]) -> bool {
+        let State::Head { buffer, found: false } = &self.lane(direction).state else { return false };
+        self.searches.is_some()
+            && buffer.completed(data).is_some_and(|head| head::parse(&head, false).is_some())
     }
 
     /// Looks for HTTP/2 in a connection of which nothing is known yet. True: it is, and these bytes are taken.

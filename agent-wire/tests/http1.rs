@@ -126,6 +126,34 @@ fn an_early_response_does_not_end_the_request() {
 }
 
 #[test]
+fn a_body_that_looks_like_frames_of_http2_is_a_body() {
+    let mut body = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    for _ in 0..5 {
+        // Empty SETTINGS.
+        body.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    }
+    let head =
+        format!("POST /x HTTP/1.1\r\nContent-Type: audio/wav\r\nContent-Length: {}\r\n\r\n", body.len());
+    let request = [head.as_bytes(), &body].concat();
+    for cut in 0..request.len() {
+        for answered_first in [false, true] {
+            let mut feed = Feed::new();
+            if answered_first {
+                // The attach came between a request and its response.
+                feed.response(
+                    [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), &body]
+                        .concat(),
+                );
+            }
+            feed.request(&request[..cut]).request(&request[cut..]).response(ok("{}")).close();
+            let id = u64::from(answered_first);
+            assert_eq!(feed.notes.request_body(id), body, "cut at {cut}");
+            assert_eq!(feed.connection.protocol(), Protocol::Http1);
+        }
+    }
+}
+
+#[test]
 fn leaving_http() {
     let mut feed = Feed::new();
     feed.request("GET /x HTTP/1.1\r\nUpgrade: something\r\n\r\n");

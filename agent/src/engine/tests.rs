@@ -334,6 +334,41 @@ fn a_websocket_session_that_is_none_of_ours_is_ignored() {
     assert_eq!((engine.stats().other_exchanges, engine.stats().not_http_connections), (1, 1));
 }
 
+/// A text message of a WebSocket session.
+fn message(value: &Value) -> Vec<u8> {
+    let text = value.to_string();
+    let length = u16::try_from(text.len()).expect("a short message");
+    [&[0x81, 126], &length.to_be_bytes()[..], text.as_bytes()].concat()
+}
+
+#[test]
+fn a_websocket_session_of_calls_is_followed_to_its_end() {
+    let mut engine = engine();
+    let mut line = Line::new(1);
+    let ask = b"GET /v1/responses HTTP/1.1\r\nHost: api.openai.com\r\nUpgrade: websocket\r\n\r\n";
+    let switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+    run(&mut engine, [process("a"), line.chunk(Way::Egress, ask), line.chunk(Way::Ingress, switch)]);
+    for turn in 1..=2 {
+        let create = json!({"type": "response.create", "model": "gpt-5-mini", "input": "hi"});
+        let completed = json!({"type": "response.completed", "sequence_number": 1, "response": {
+            "object": "response", "id": format!("resp_{turn}"), "model": "gpt-5-mini", "status": "completed", "output": [],
+            "usage": {"input_tokens": 5, "output_tokens": turn, "total_tokens": 5 + turn}}});
+        let outputs = run(
+            &mut engine,
+            [line.chunk(Way::Egress, &message(&create)), line.chunk(Way::Ingress, &message(&completed))],
+        );
+        assert_eq!(outputs.len(), 1, "a call ends with its last message, not with the session");
+        let attributes = &outputs.first().expect("one call").record.attributes;
+        assert_eq!(attributes["gen_ai.response.id"], format!("resp_{turn}"));
+        assert_eq!(attributes["gen_ai.usage.output_tokens"], turn);
+    }
+    assert_eq!(engine.verdicts().count(), 0, "the kernel goes on copying");
+    let outputs = run(&mut engine, [line.chunk(Way::Egress, b"\x88\0"), line.chunk(Way::Ingress, b"\x88\0")]);
+    assert!(outputs.is_empty());
+    assert_eq!(engine.verdicts().map(|change| change.verdict).collect::<Vec<_>>(), [Verdict::Ignore]);
+    assert_eq!((engine.stats().calls, engine.stats().not_http_connections), (2, 0));
+}
+
 #[test]
 fn lost_bytes_show_on_the_call() {
     let mut engine = engine();
