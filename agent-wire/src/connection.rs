@@ -91,21 +91,23 @@ impl Connection {
         };
         let lane = self.lane_mut(direction);
         lane.expected = lane.expected.saturating_add(data.len() as u64);
-        if self.http2.is_some() {
-            self.frames(direction, at, data, sink);
-        } else if self.completes_head(direction, data) || !self.find_frames(direction, at, data, sink) {
-            self.feed(direction, at, data, sink);
+        let mut rest = data;
+        // While nothing is known, line by line: a head of HTTP/1 that ends before frames of HTTP/2 are found is believed, whatever follows
+        // it, and it can end with a line only.
+        while self.searches.is_some() && !rest.is_empty() {
+            let line = memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1);
+            let (line, after) = rest.split_at_checked(line).unwrap_or_default();
+            rest = after;
+            if !self.find_frames(direction, at, line, sink) {
+                self.feed(direction, at, line, sink);
+            }
+            if self.protocol != Protocol::Unknown {
+                self.searches = None;
+            }
         }
-        if self.protocol != Protocol::Unknown {
-            self.searches = None;
+        if !rest.is_empty() {
+            self.feed(direction, at, rest, sink);
         }
-    }
-
-    /// Whether the direction begins with a head of HTTP/1, whose end is among these bytes. What follows it may look like anything.
-    fn completes_head(&self, direction: Direction, data: &[u8]) -> bool {
-        let State::Head { buffer, found: false } = &self.lane(direction).state else { return false };
-        self.searches.is_some()
-            && buffer.completed(data).is_some_and(|head| head::parse(&head, false).is_some())
     }
 
     /// Looks for HTTP/2 in a connection of which nothing is known yet. True: it is, and these bytes are taken.

@@ -59,19 +59,6 @@ impl HeadBuffer {
         self.buffer.capacity()
     }
 
-    /// The head that the input would complete, if it does.
-    pub(crate) fn completed(&self, input: &[u8]) -> Option<Vec<u8>> {
-        let blank = if self.is_empty() {
-            input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
-        } else {
-            0
-        };
-        let input = input.get(blank..)?;
-        let mut end = self.end;
-        let length = end.find(input)?;
-        Some([self.buffer.as_slice(), input.get(..length)?].concat())
-    }
-
     /// Takes input. After anything but `More` a new buffer must be used.
     pub(crate) fn push<'a>(&mut self, input: &'a [u8], side: Side, max: usize, at: Nanos) -> Collected<'a> {
         // RFC 9112 section 2.2: empty lines before a request line are ignored; we are as lenient with responses.
