@@ -14,6 +14,8 @@ pub enum Program {
     Python,
     /// CPython with SDKs and the OpenTelemetry instrumentations that our spans are compared with.
     Reference,
+    /// CPython with the MCP SDK, client and server.
+    Mcp,
     /// A Node that runs the SDKs: OpenSSL 3 inside the executable.
     Node,
     /// A Node with OpenSSL 1.1.1 inside.
@@ -50,6 +52,7 @@ pub fn find(program: Program) -> Result<PathBuf> {
     let candidates = match program {
         Program::Python => vec![clients().join("python/bin/python")],
         Program::Reference => vec![clients().join("reference/bin/python")],
+        Program::Mcp => vec![clients().join("mcp/bin/python")],
         Program::Node => [vec![modules.join("node-for-sdks/bin/node")], on_path("node")].concat(),
         Program::NodeOpenSsl11 => vec![modules.join("node-openssl11/bin/node")],
         Program::Curl => on_path("curl"),

@@ -30,6 +30,8 @@ const REFERENCE: &[&str] = &[
     "boto3==1.44.8",
     "opentelemetry-instrumentation-genai-bedrock==1.3b0",
 ];
+/// The MCP SDK and a server for it, apart because it brings an HTTP library of its own.
+const MCP: &[&str] = &["mcp==2.3.0", "uvicorn==0.54.0"];
 /// Node packages and their versions.
 const NODE: &[(&str, &str)] = &[("openai", "7.57.0"), ("@anthropic-ai/sdk", "1.12.0"), ("ws", "8.23.0")];
 /// A Node with OpenSSL 1.1.1 inside.
@@ -55,6 +57,7 @@ pub(crate) fn install(refresh: bool) -> Result<Vec<String>> {
     );
     note("Python clients", python(&clients.join("python"), PYTHON, refresh));
     note("Reference instrumentations", python(&clients.join("reference"), REFERENCE, refresh));
+    note("MCP client and server", python(&clients.join("mcp"), MCP, refresh));
     note("Node clients", node(&clients.join("node"), refresh));
     Ok(missing)
 }

@@ -15,6 +15,8 @@ pub struct Row {
     pub service: String,
     /// `process.pid`.
     pub pid: Option<u64>,
+    /// Name of the span.
+    pub name: String,
     /// `gen_ai.operation.name`.
     pub operation: String,
     /// `gen_ai.provider.name`.
@@ -74,6 +76,7 @@ impl Row {
                 .unwrap_or_default()
                 .to_owned(),
             pid: record.resource.get("process.pid").and_then(Value::as_u64),
+            name: record.name.clone(),
             operation: text("gen_ai.operation.name"),
             provider: text("gen_ai.provider.name"),
             model: if model.is_empty() { text("gen_ai.response.model") } else { model },

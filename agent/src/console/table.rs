@@ -68,8 +68,12 @@ impl Table {
             (Some(input), Some(cached)) => format!("{} ({})", count(input), count(cached)),
         };
         let call = |row: &Row| {
-            let name = format!("{} {}", row.operation, row.model);
-            plain(name.trim())
+            // Searches and procedures have no model; their spans are named by what they are about.
+            if row.model.is_empty() {
+                plain(&row.name)
+            } else {
+                plain(&format!("{} {}", row.operation, row.model))
+            }
         };
         let mut columns = vec![
             (field("TIME", &|row| row.time(&self.zone, wide)), if wide { 12 } else { 8 }, Align::Left),

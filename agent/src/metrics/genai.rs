@@ -86,6 +86,10 @@ pub(super) fn measure(call: &Call, record: &Record, legacy: bool, sink: Sink<'_>
 
     // Seen from the answering side the call belongs to its client's metrics: counting it here as well would double it.
     if record.kind == "SERVER" {
+        // Tools and other procedures have no model server.
+        if call.operation.kind() == OperationKind::Rpc {
+            return;
+        }
         value(ServerRequestDuration, duration);
         value(ServerTimeToFirstToken, first_chunk);
         return;
