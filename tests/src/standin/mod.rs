@@ -43,12 +43,24 @@ impl Standin {
         Self::start_on(0)
     }
 
+    /// The same, offering HTTP/2 before HTTP/1.1.
+    ///
+    /// # Errors
+    /// When no key can be made or no port be bound.
+    pub fn start_http2() -> Result<Self> {
+        Self::start_with(0, &["h2", "http/1.1"])
+    }
+
     /// Starts on this port; 0 takes a free one.
     ///
     /// # Errors
     /// When no key can be made or the port cannot be bound.
     pub fn start_on(port: u16) -> Result<Self> {
-        let identity = tls::Identity::new()?;
+        Self::start_with(port, &["http/1.1"])
+    }
+
+    fn start_with(port: u16, protocols: &[&str]) -> Result<Self> {
+        let identity = tls::Identity::new(protocols)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("standin")

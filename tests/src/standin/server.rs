@@ -1,4 +1,4 @@
-//! The stand-in's server loop: accepts TLS, answers HTTP/1.1, remembers what it saw.
+//! The stand-in's server loop: accepts TLS, answers HTTP/1.1 or HTTP/2, remembers what it saw.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -59,6 +59,13 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>)
         let state = Arc::clone(&state);
         async move { Ok::<_, Infallible>(respond(request, &state).await) }
     });
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+        drop(served);
+        return;
+    }
     let served = hyper::server::conn::http1::Builder::new()
         .max_buf_size(1 << 20)
         .serve_connection(TokioIo::new(stream), service)

@@ -12,14 +12,14 @@ use tempfile::TempDir;
 /// Server side configuration, and the authority's certificate for the clients.
 #[derive(Debug)]
 pub(super) struct Identity {
-    /// For the acceptor; offers HTTP/1.1 only.
+    /// For the acceptor.
     pub(super) config: Arc<ServerConfig>,
     folder: TempDir,
 }
 
 impl Identity {
-    /// Makes keys and certificates and writes the authority's certificate to a temporary file.
-    pub(super) fn new() -> Result<Self> {
+    /// Makes keys and certificates and writes them to a temporary folder. `protocols` are offered, the first is preferred.
+    pub(super) fn new(protocols: &[&str]) -> Result<Self> {
         let mut authority = CertificateParams::new(Vec::new()).context("parameters of the authority")?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.distinguished_name.push(DnType::CommonName, "wirespan stand-in authority");
@@ -46,7 +46,7 @@ impl Identity {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .context("TLS identity of the stand-in")?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
 
         let folder =
             TempDir::with_prefix("wirespan-standin-").context("temporary folder for the authority")?;
