@@ -253,6 +253,37 @@ fn traffic_of_other_kinds_is_no_call() {
             post("/v1/responses", "", r#"{"survey":1,"answers":[1,2]}"#),
             answer(200, "application/json", r#"{"ok":true}"#),
         ),
+        (
+            post("/api/responses", "", r#"{"prompt":"question-7","answer":2}"#),
+            answer(200, "application/json", r#"{"ok":true}"#),
+        ),
+        (
+            post("/forum/moderations", "", r#"{"input":"post-7"}"#),
+            answer(200, "application/json", r#"{"ok":true}"#),
+        ),
+        (post("/v1/chat", "", r#"{"message":"hi"}"#), answer(200, "application/json", r#"{"reply":"hi"}"#)),
+        (
+            post("/v1/conversations", "", r#"{"inputs":["u1","u2"]}"#),
+            answer(201, "application/json", r#"{"id":7}"#),
+        ),
+        (
+            post("/loans/decisions", "", r#"{"questions":[1]}"#),
+            answer(200, "application/json", r#"{"approved":true}"#),
+        ),
+        (post("/v1/embed", "", r#"{"images":["u"]}"#), answer(200, "application/json", r#"{"html":"x"}"#)),
+        (post("/embeddings", "", r#"{"input":"x"}"#), answer(200, "application/json", r#"{"job":1}"#)),
+        (
+            post("/threads/t1/runs", "", r#"{"assistant_id":"agent","input":{}}"#),
+            answer(200, "application/json", r#"{"run_id":"r","thread_id":"t1","status":"pending"}"#),
+        ),
+        (
+            b"GET /threads/t1/runs/r HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+            answer(200, "application/json", r#"{"run_id":"r","thread_id":"t1","status":"success"}"#),
+        ),
+        (
+            post("/photos/images/edits", "", r#"{"brightness":3}"#),
+            answer(200, "application/json", r#"{"url":"x"}"#),
+        ),
         (post("/messages", "", r#"{"text":"hello"}"#), answer(201, "application/json", r#"{"id":7}"#)),
         (
             post("/rpc", "", r#"{"jsonrpc":"2.0","id":1,"method":"sum"}"#),
@@ -293,6 +324,50 @@ fn bodies_decide_on_unknown_paths() {
     )
     .remove(0);
     assert_eq!(failed.error.unwrap().kind, "rate_limited");
+}
+
+#[test]
+fn the_answer_confirms_a_request_that_says_little() {
+    let vectors = json!({"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 0.5]}], "model": "e-1",
+        "usage": {"prompt_tokens": 3, "total_tokens": 3}})
+    .to_string();
+    let verdict = json!({"id": "modr-1", "model": "m-1", "results": [{"flagged": false, "categories": {}}]})
+        .to_string();
+    let response =
+        json!({"id": "resp_1", "object": "response", "status": "completed", "model": "r-1", "output": [],
+        "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}})
+        .to_string();
+    let run = json!({"id": "run_1", "object": "thread.run", "status": "queued", "model": "r-1"}).to_string();
+    for (path, body, said, api) in [
+        ("/v1/embeddings", r#"{"input":["a"]}"#, vectors, Api::OpenAiEmbeddings),
+        ("/v1/moderations", r#"{"input":"a"}"#, verdict, Api::Moderations),
+        ("/v1/responses", r#"{"prompt":{"id":"pmpt_1"}}"#, response, Api::OpenAiResponses),
+        ("/v1/threads/thread_1/runs", r#"{"assistant_id":"asst_1"}"#, run, Api::Assistants),
+    ] {
+        let call = exchange(&post(path, "", body), &answer(200, "application/json", &said)).remove(0);
+        assert_eq!(call.api, api);
+        assert!(call.response.model.is_some(), "{path}");
+    }
+    let refused = answer(401, "application/json", r#"{"error":{"message":"m","code":"invalid_api_key"}}"#);
+    let azure = post("/openai/deployments/d/embeddings?api-version=1", "", r#"{"input":"a"}"#);
+    assert_eq!(exchange(&azure, &refused).remove(0).request.model.as_deref(), Some("d"));
+}
+
+#[test]
+fn completions_that_are_fetched() {
+    let body = json!({"id": "chatcmpl-1", "object": "chat.completion", "model": "m-1",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}})
+    .to_string();
+    for path in ["/v1/chat/completions/chatcmpl-1", "/v1/chat/deferred-completion/r-1"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
+        let call = exchange(request.as_bytes(), &answer(200, "application/json", &body)).remove(0);
+        assert_eq!((call.operation, call.usage.is_reported()), (Operation::FetchResponse, false));
+        assert_eq!(call.response.finish_reasons, ["stop"]);
+        assert_eq!(call.fetched_usage.and_then(|usage| usage.output), Some(2));
+        let other = answer(200, "application/json", r#"{"object":"list","data":[]}"#);
+        assert!(exchange(request.as_bytes(), &other).is_empty());
+    }
 }
 
 #[test]

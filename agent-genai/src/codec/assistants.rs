@@ -12,12 +12,18 @@ use crate::call::{Api, Call, CallError, Message, Operation, Part, ToolCall};
 /// Where it lives and how it looks.
 pub(crate) static SPEC: Spec = Spec {
     rows: &[
-        Row::certain("threads/*/runs", Operation::InvokeAgent),
-        Row::certain("threads/runs", Operation::InvokeAgent),
-        Row::certain("threads/*/runs/*/submit_tool_outputs", Operation::InvokeAgent),
-        Row::certain("threads/*/runs/*/cancel", Operation::FetchResponse),
-        Row::certain("threads/*/runs/*", Operation::FetchResponse).by("GET"),
+        Row::likely("threads/*/runs", Operation::InvokeAgent),
+        Row::likely("threads/runs", Operation::InvokeAgent),
+        Row::likely("threads/*/runs/*/submit_tool_outputs", Operation::InvokeAgent),
+        Row::likely("threads/*/runs/*/cancel", Operation::FetchResponse),
+        Row::likely("threads/*/runs/*", Operation::FetchResponse).by("GET"),
     ],
+    // Other servers of agents have runs of threads, too.
+    vague: true,
+    response: |event, body| {
+        let ours = |word: &str| word.starts_with("thread.");
+        (ours(event) || json::str_at(body, &["object"]).is_some_and(ours)).then_some(true)
+    },
     ..Spec::new(
         Api::Assistants,
         Operation::InvokeAgent,

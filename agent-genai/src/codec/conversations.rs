@@ -18,6 +18,7 @@ pub(crate) static SPEC: Spec = Spec {
         Row::likely("v1/conversations/*/restart", Operation::Chat).at("*.mistral.ai"),
     ],
     request: |body| json::at(body, &["inputs"]).is_some(),
+    vague: true,
     response,
     thin_response: &[],
     ..Spec::new(

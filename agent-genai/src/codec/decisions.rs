@@ -14,6 +14,7 @@ pub(crate) static SPEC: Spec = Spec {
         Row::likely("v1/systemone", Operation::GenerateContent),
     ],
     request: |body| json::at(body, &["questions"]).is_some(),
+    vague: true,
     response: |_, body| body.get("answers").map(Value::is_array),
     ..Spec::new(
         Api::Decisions,

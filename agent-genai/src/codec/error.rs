@@ -25,7 +25,7 @@ pub(crate) fn from_body(body: &Value, status: Option<u16>) -> CallError {
 /// The error of a failed exchange whose body is no JSON: the title of a page, or the beginning of the text.
 pub(crate) fn from_text(body: &str, status: Option<u16>) -> CallError {
     let text = body.trim();
-    let lower = text.get(..text.len().min(4096)).unwrap_or_default().to_ascii_lowercase();
+    let lower = beginning(text, 4096).to_ascii_lowercase();
     let title =
         lower.find("<title>").zip(lower.find("</title>")).and_then(|(from, to)| text.get(from + 7..to));
     match title {
@@ -55,6 +55,9 @@ pub(crate) fn in_item(event: &str, item: &Value) -> Option<CallError> {
     let status = ["status_code", "status", "http_status"]
         .iter()
         .find_map(|key| json::u64_at(item, &["error", key]).or_else(|| json::u64_at(item, &[key])));
+    // A router says by its code what it would have answered with, had it not begun to.
+    let status =
+        status.or_else(|| json::u64_at(item, &["error", "code"]).filter(|code| (400..600).contains(code)));
     Some(from_body(item, status.and_then(|status| u16::try_from(status).ok())))
 }
 
@@ -159,13 +162,18 @@ fn build(kind: Option<String>, status: Option<u16>, message: &str) -> CallError 
     CallError { kind, message: clean(message) }
 }
 
-/// One bounded line, control characters and what looks like a secret cut out.
-fn clean(message: &str) -> String {
-    let mut end = message.len().min(MAX_MESSAGE);
-    while !message.is_char_boundary(end) {
+/// At most this many bytes of a text, whole characters.
+fn beginning(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let line = message.get(..end).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    text.get(..end).unwrap_or_default()
+}
+
+/// One bounded line, control characters and what looks like a secret cut out.
+fn clean(message: &str) -> String {
+    let line = beginning(message, MAX_MESSAGE).split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().filter(|c| !c.is_control()).collect()
 }
 
@@ -250,6 +258,11 @@ mod tests {
     fn pages_and_text() {
         let page = from_text("<html>\n<head><title>401 Authorization\nRequired</title></head>", Some(401));
         assert_eq!(page, CallError { kind: "401".into(), message: "401 Authorization Required".into() });
+        // A page of which only the beginning was kept: the limit stands inside a character.
+        let long = format!("<title>gone</title>{}", "é".repeat(4096));
+        assert_eq!(from_text(&long, Some(502)).message, "gone");
+        let untitled = format!("<p>{}", "é".repeat(4096));
+        assert_eq!(from_text(&untitled, Some(502)).message, "");
         assert_eq!(from_text("Not Found", Some(404)).message, "Not Found");
         assert_eq!(from_text("", Some(502)), CallError { kind: "502".into(), message: String::new() });
     }
@@ -262,6 +275,10 @@ mod tests {
         assert_eq!(in_item("error", &groq).map(|e| e.kind), Some("tool_use_failed".into()));
         let router = json!({"choices": [], "error": {"code": 400, "message": "m", "metadata": {"error_type": "invalid_request"}}});
         assert_eq!(in_item("", &router).map(|e| e.kind), Some("invalid_request".into()));
+        let number = json!({"choices": [], "error": {"code": 502, "message": "m"}});
+        assert_eq!(in_item("", &number).map(|e| e.kind), Some("502".into()));
+        let own = json!({"error": {"code": 1211, "message": "m"}});
+        assert_eq!(in_item("", &own).map(|e| e.kind), Some("_OTHER".into()));
         assert_eq!(in_item("error", &json!({"message": "gone"})).map(|e| e.kind), Some("_OTHER".into()));
     }
 }

@@ -12,10 +12,11 @@ use crate::skim;
 /// Where it lives and how it looks.
 pub(crate) static SPEC: Spec = Spec {
     rows: &[
-        Row::certain("images/generations", Operation::GenerateContent),
-        Row::certain("images/edits", Operation::GenerateContent),
-        Row::certain("images/variations", Operation::GenerateContent),
+        Row::likely("images/generations", Operation::GenerateContent),
+        Row::likely("images/edits", Operation::GenerateContent),
+        Row::likely("images/variations", Operation::GenerateContent),
     ],
+    request: |body| ["prompt", "model", "image"].iter().any(|key| json::at(body, &[key]).is_some()),
     open_ended: true,
     ..Spec::new(
         Api::Images,

@@ -9,11 +9,9 @@ use crate::call::{Api, Call, Operation};
 
 /// Where it lives and how it looks.
 pub(crate) static SPEC: Spec = Spec {
-    rows: &[
-        Row::likely("moderations", Operation::Moderation),
-        Row::likely("chat/moderations", Operation::Moderation),
-    ],
+    rows: &[Row::likely("moderations", Operation::Moderation)],
     request: |body| json::at(body, &["input"]).is_some(),
+    vague: true,
     response: |_, body| {
         let results = json::array_at(body, &["results"]);
         results.first().map(|first| {

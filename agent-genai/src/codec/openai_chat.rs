@@ -21,6 +21,9 @@ pub(crate) static SPEC: Spec = Spec {
         Row::certain("chat/completions", Operation::Chat),
         Row::certain("fim/completions", Operation::Chat),
         Row::likely("agents/completions", Operation::Chat),
+        // Stored completions, and xAI's that are answered later.
+        Row::likely("chat/completions/*", Operation::FetchResponse).by("GET"),
+        Row::likely("chat/deferred-completion/*", Operation::FetchResponse).by("GET"),
         // Stored prompts (Portkey): the answer is a chat completion.
         Row::certain("prompts/*/completions", Operation::Chat),
         Row::certain("v1/chat", Operation::Chat).at("api.writer.com"),

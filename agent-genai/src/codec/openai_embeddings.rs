@@ -18,6 +18,7 @@ pub(crate) static SPEC: Spec = Spec {
         Row::likely("serving-endpoints/{model}/invocations", Operation::Embeddings),
     ],
     request: |body| json::at(body, &["input"]).is_some() || json::at(body, &["inputs"]).is_some(),
+    vague: true,
     response: |event, body| shape::response(event, body).map(|api| api == Api::OpenAiEmbeddings),
     thin: &["input", "inputs"],
     ..Spec::new(

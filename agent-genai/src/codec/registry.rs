@@ -75,7 +75,6 @@ pub(crate) static SPECS: &[&Spec] = &[
     &sagemaker::SPEC,
     // Google.
     &gemini::SPEC,
-    &invoke::SPEC,
     &interactions::SPEC,
     &gemini_live::SPEC,
     &gemini_embeddings::SPEC,
@@ -87,4 +86,16 @@ pub(crate) static SPECS: &[&Spec] = &[
 /// What is said of an API.
 pub(crate) fn spec(api: Api) -> Option<&'static Spec> {
     SPECS.iter().copied().find(|spec| spec.api == api)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_api_stands_there_once() {
+        for (at, one) in SPECS.iter().enumerate() {
+            assert!(SPECS.iter().skip(at + 1).all(|other| other.api != one.api), "{:?}", one.api);
+        }
+    }
 }

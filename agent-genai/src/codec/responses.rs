@@ -26,6 +26,7 @@ pub(crate) static SPEC: Spec = Spec {
         Row::likely("responses/*", Operation::FetchResponse).by("GET"),
     ],
     request: shape::is_responses_request,
+    vague: true,
     response: |event, body| shape::response(event, body).map(|api| api == Api::OpenAiResponses),
     ..Spec::new(
         Api::OpenAiResponses,

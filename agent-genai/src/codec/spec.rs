@@ -20,6 +20,8 @@ pub(crate) struct Spec {
     pub(crate) rows: &'static [Row],
     /// Whether the body of a request to one of its uncertain paths agrees with it.
     pub(crate) request: fn(&Value) -> bool,
+    /// Bodies that agree say little: where one names no model, to a host that nobody knows, the answer must confirm it.
+    pub(crate) vague: bool,
     /// Whether a response body, or one item of a streamed one (with its event name), is this API's: `None` when that cannot be told.
     pub(crate) response: fn(&str, &Value) -> Option<bool>,
     /// Whether the body of a request to an unknown path may be one of this API. The response must then answer `Some(true)` above.
@@ -46,6 +48,7 @@ impl Spec {
             make,
             rows: &[],
             request: |body| body.is_object(),
+            vague: false,
             response: |_, _| None,
             sniff: None,
             thin: &[],

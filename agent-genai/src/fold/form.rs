@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 const MAX_HEAD: usize = 8 << 10;
 /// Most fields kept.
 const MAX_FIELDS: usize = 128;
+/// What all fields together may hold at least, in bytes.
+const MIN_HELD: usize = 64 << 10;
 /// Longest boundary (RFC 2046 section 5.1.1).
 const MAX_BOUNDARY: usize = 70;
 
@@ -15,7 +17,9 @@ pub(super) struct Form {
     delimiter: Vec<u8>,
     carry: Vec<u8>,
     state: State,
+    /// Most bytes kept of one field, and of all of them together.
     max_field: usize,
+    max_held: usize,
     fields: Map<String, Value>,
     held: usize,
 }
@@ -55,7 +59,15 @@ impl Form {
         let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
         // The first delimiter begins the body without a line break in front.
         let carry = b"\r\n".to_vec();
-        Some(Self { delimiter, carry, state: State::Preamble, max_field, fields: Map::new(), held: 0 })
+        Some(Self {
+            delimiter,
+            carry,
+            state: State::Preamble,
+            max_field,
+            fields: Map::new(),
+            held: 0,
+            max_held: max_field.max(MIN_HELD),
+        })
     }
 
     /// Bytes of the body.
@@ -75,7 +87,11 @@ impl Form {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.carry.capacity() + self.held
+        let under_way = match &self.state {
+            State::Field { value, .. } => value.capacity(),
+            _ => 0,
+        };
+        self.carry.capacity() + self.held + under_way
     }
 
     /// One step on what there is: the bytes used up, or `None` when more must come first.
@@ -139,7 +155,8 @@ impl Form {
         match &mut self.state {
             State::Field { value, length, .. } => {
                 *length = length.saturating_add(content.len());
-                let room = self.max_field.saturating_sub(value.len());
+                let left = self.max_held.saturating_sub(self.held);
+                let room = self.max_field.min(left).saturating_sub(value.len());
                 value.extend_from_slice(content.get(..room).unwrap_or(content));
             }
             State::File { bytes, .. } => *bytes = bytes.saturating_add(content.len() as u64),
@@ -229,6 +246,22 @@ mod tests {
         form.push(b"--x\r\nContent-Disposition: form-data; name=p\r\n\r\nabcdefgh\r\n--x--");
         let value = form.finish();
         assert_eq!(crate::skim::text_len(value["p"].as_str().unwrap()), 8);
+    }
+
+    #[test]
+    fn many_long_fields_hold_no_more_than_one() {
+        let most = 100_000;
+        let mut form = Form::new("multipart/form-data;boundary=x", most).unwrap();
+        for _ in 0..40 {
+            form.push(b"\r\n--x\r\nContent-Disposition: form-data; name=p\r\n\r\n");
+            form.push(&vec![b'a'; 80_000]);
+            assert!(form.held_bytes() < 5 * most);
+        }
+        assert!(form.held_bytes() > most / 2);
+        form.push(b"\r\n--x--");
+        let bytes: usize =
+            form.finish()["p"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().len()).sum();
+        assert!(bytes < 2 * most, "{bytes}");
     }
 
     #[test]

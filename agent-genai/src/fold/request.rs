@@ -176,10 +176,11 @@ impl Fold {
                 if let Some(route) = rival {
                     self.reroute(route);
                     self.read_request(&body);
-                } else if agrees || refused() {
+                } else if agrees && self.is_telling(&body) || refused() {
                     self.stand.standing = Standing::Settled;
                     self.read_request(&body);
-                } else if unseen {
+                } else if unseen || agrees {
+                    // The answer confirms it, or refuses.
                     self.read_request(&body);
                 } else {
                     // The path is that of one API and the body may be another's (Writer and gateways have chat completions where
@@ -205,6 +206,13 @@ impl Fold {
             (Standing::Open(_), None) if !unseen => self.stand.reject(),
             _ => {}
         }
+    }
+
+    /// Whether a body that agrees with its path is enough.
+    fn is_telling(&self, body: &Value) -> bool {
+        let vague = registry::spec(self.call.api).is_some_and(|spec| spec.vague);
+        let deployment = || self.route.as_ref().is_some_and(|route| route.deployment.is_some());
+        !vague || json::str_at(body, &["model"]).is_some() || deployment() || self.is_known_host()
     }
 
     pub(super) fn read_request(&mut self, body: &Value) {

@@ -54,10 +54,7 @@ const OTHER_ENDS: &[&str] = &[
     "compact",
     "input_tokens",
     "cancel",
-    "decisions",
-    "completions",
     "complete",
-    "moderations",
     "generations",
     "edits",
     "variations",
@@ -65,7 +62,6 @@ const OTHER_ENDS: &[&str] = &[
     "translations",
     "speech",
     "videos",
-    "rerank",
     "score",
     "pooling",
     "tokenize",
@@ -75,8 +71,6 @@ const OTHER_ENDS: &[&str] = &[
     "client_secrets",
     "calls",
     "sessions",
-    "interactions",
-    "ocr",
     "invoke",
     "converse",
     "converse-stream",
@@ -86,16 +80,10 @@ const OTHER_ENDS: &[&str] = &[
     "apply",
     "async-invoke",
     "retrieve",
-    "retrieveAndGenerate",
-    "infill",
-    "completion",
-    "graphql",
-    "mcp",
     "embed",
     "parse",
     "classify",
     "summarize",
-    "generate_stream",
     "threads",
     "runs",
     "assistants",
@@ -108,17 +96,6 @@ const OTHER_ENDS: &[&str] = &[
     "items",
     "systemone",
     "tts",
-];
-
-/// Ends of more than one segment.
-const OTHER_TAILS: &[&str] = &[
-    "/api/chat",
-    "/api/generate",
-    "/api/v1/chat",
-    "/v2/chat",
-    "/v1/generate",
-    "/prompts/completions",
-    "/telemetry/runs",
 ];
 
 /// Judges a request by its head.
@@ -196,13 +173,7 @@ fn is_other(path: &str) -> bool {
     let verb = last
         .rsplit_once(':')
         .is_some_and(|(_, verb)| verb.chars().all(char::is_alphanumeric) && !verb.is_empty());
-    // Mistral's agents speak chat completions below a path of their own.
-    let agents = path.ends_with("/agents/completions");
-    let model_run = path.contains("/ai/run/");
-    (OTHER_ENDS.contains(&last) && !agents)
-        || OTHER_TAILS.iter().any(|tail| path.ends_with(tail))
-        || verb
-        || model_run
+    OTHER_ENDS.contains(&last) || verb
 }
 
 /// JSON by its media type, or without one.
@@ -291,6 +262,13 @@ mod tests {
         );
         assert_eq!(request_head("POST", "/x", &[]), Head::Unknown);
         assert_eq!(request_head("", "", &[]), Head::Unknown);
+    }
+
+    #[test]
+    fn ends_of_other_paths_are_none_of_a_row() {
+        for end in OTHER_ENDS {
+            assert_eq!(request_head("POST", &format!("/x/{end}"), &[]), Head::Other, "{end}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::codec::{Codec, CodecOptions, error, json};
 pub(crate) static SPEC: Spec = Spec {
     rows: &[Row::likely("v1/chat", Operation::Chat), Row::likely("v1/chat", Operation::Chat).at(HOST)],
     request,
+    vague: true,
     response,
     sniff: Some(|body| json::str_at(body, &["model"]).is_some() && request(body)),
     ..Spec::new(

@@ -16,6 +16,7 @@ pub(crate) static SPEC: Spec = Spec {
         Row::certain("embed", Operation::Embeddings).at(HOST),
     ],
     request,
+    vague: true,
     response: |_, body| json::at(body, &["embeddings"]).is_some().then_some(true),
     sniff: Some(request),
     thin: INPUTS,
