@@ -1,7 +1,7 @@
 //! Round trips: what is read, written and read again is the same normal form, unless a loss is reported; and what a form has once
 //! expressed it expresses again without any.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure is a failed test")]
 
 #[path = "../corpus/load.rs"]
 #[expect(dead_code, reason = "the facts are another test's")]
