@@ -53,6 +53,8 @@ pub(super) struct RequestBody {
     broken: bool,
     /// The body is an array, whose elements were taken one by one.
     pub(super) elements: bool,
+    /// Bytes of the body that the call holds as content.
+    kept: usize,
 }
 
 impl RequestBody {
@@ -64,6 +66,7 @@ impl RequestBody {
             settled: false,
             broken: false,
             elements: false,
+            kept: 0,
         }
     }
 
@@ -101,7 +104,9 @@ impl RequestBody {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.skimmer.as_ref().map_or(0, Skimmer::held_bytes) + self.form.as_ref().map_or(0, Form::held_bytes)
+        self.skimmer.as_ref().map_or(0, Skimmer::held_bytes)
+            + self.form.as_ref().map_or(0, Form::held_bytes)
+            + self.kept
     }
 }
 
@@ -141,6 +146,9 @@ impl Fold {
             return;
         }
         let Some(skimmed) = self.request.skimmer.take().map(Skimmer::finish) else { return };
+        if self.options.content {
+            self.request.kept = skimmed.json.len();
+        }
         let completeness = &mut self.call.completeness;
         completeness.body_capped |= skimmed.capped;
         let mut value = skimmed.value();
