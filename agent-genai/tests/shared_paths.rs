@@ -102,9 +102,11 @@ fn bare_lists_and_unknown_paths() {
         (Operation::Rerank, Some(2), Some(0.9))
     );
     let text = r#"[{"generated_text":"a","details":{"finish_reason":"length","generated_tokens":7}}]"#;
-    let call = json("/", r#"{"inputs":"q","parameters":{"max_new_tokens":7}}"#, text).remove(0);
+    let call = json("/endpoint", r#"{"inputs":"q","parameters":{"max_new_tokens":7}}"#, text).remove(0);
     assert_eq!((call.api, call.usage.output, call.request.max_tokens), (Api::Tgi, Some(7), Some(7)));
-    assert!(json("/", r#"{"inputs":"q"}"#, r#"[{"label":"POSITIVE","score":0.9}]"#).is_empty());
+    assert!(json("/endpoint", r#"{"inputs":"q"}"#, r#"[{"label":"POSITIVE","score":0.9}]"#).is_empty());
+    // Nothing but remote procedures lives at the root of a host.
+    assert!(json("/", r#"{"inputs":"q","parameters":{"max_new_tokens":7}}"#, text).is_empty());
     let text = r#"{"id":"c","object":"text_completion","model":"m","choices":[{"text":"a","index":0,"finish_reason":"stop"}]}"#;
     let call = json("/proxy/llm", r#"{"model":"m","prompt":"q"}"#, text).remove(0);
     assert_eq!((call.api, call.operation), (Api::Completions, Operation::TextCompletion));

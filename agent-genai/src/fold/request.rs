@@ -197,6 +197,9 @@ impl Fold {
                     self.judge_request(Some(body), unseen, bytes);
                 }
             }
+            (Standing::Open(_), Some(body)) if self.is_at_root() && recognise::session(&body).is_none() => {
+                self.stand.reject();
+            }
             (Standing::Open(_), Some(body)) => match recognise::request(&body, self.anthropic) {
                 Some(candidate) => match recognise::session(&body) {
                     Some(api) => {
@@ -221,6 +224,14 @@ impl Fold {
         let vague = registry::spec(self.call.api).is_some_and(|spec| spec.vague);
         let deployment = || self.route.as_ref().is_some_and(|route| route.deployment.is_some());
         !vague || json::str_at(body, &["model"]).is_some() || deployment() || self.is_known_host()
+    }
+
+    /// The request names no place on its host. No API of models lives there, whatever the bodies look like; remote procedures do.
+    fn is_at_root(&self) -> bool {
+        let head = &self.head;
+        let origin = head.target.starts_with('/') || head.target.contains("://");
+        let path = head.path().split('/').any(|segment| !segment.is_empty());
+        !head.method.is_empty() && !head.target.is_empty() && !(origin && path)
     }
 
     pub(super) fn read_request(&mut self, body: &Value) {
