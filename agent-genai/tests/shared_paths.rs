@@ -1,7 +1,5 @@
 //! Whole exchanges on paths that several APIs and ordinary web applications share, and streams that end in ways of their own.
 
-#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
-
 mod sink;
 
 use agent_genai::call::{Api, Operation};

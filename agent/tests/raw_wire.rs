@@ -3,7 +3,7 @@
 //!
 //! The recordings are in the folder named by `WIRESPAN_CORPUS`; without it the test says so and ends.
 
-#![expect(clippy::expect_used, clippy::print_stderr, reason = "a test")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 

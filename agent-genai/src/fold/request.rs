@@ -231,7 +231,8 @@ impl Fold {
         let head = &self.head;
         let origin = head.target.starts_with('/') || head.target.contains("://");
         let path = head.path().split('/').any(|segment| !segment.is_empty());
-        !head.method.is_empty() && !head.target.is_empty() && !(origin && path)
+        let unseen = head.method.is_empty() || head.target.is_empty();
+        !(unseen || origin && path)
     }
 
     pub(super) fn read_request(&mut self, body: &Value) {
