@@ -175,7 +175,9 @@ impl Codec for Gemini {
         if let Some(usage) = std::mem::take(&mut self.counts).into_usage(ended) {
             call.usage = usage;
         }
-        call.usage.web_searches = std::mem::take(&mut self.searches).count();
+        // The queries are listed, not counted: part of a list is no count.
+        let whole = !call.completeness.truncated && call.completeness.lost_bytes == 0;
+        call.usage.web_searches = std::mem::take(&mut self.searches).count().filter(|_| whole);
         if call.response.service_tier.is_none() {
             call.response.service_tier = self.head_tier.take();
         }
