@@ -12,7 +12,6 @@ use aya::programs::UProbe;
 use aya::programs::uprobe::{UProbeLink, UProbeScope};
 
 use crate::error::chain;
-use crate::functions::LEAVE;
 use crate::sites::{self, Findings, Site};
 
 /// Files remembered at most; the memory of those without probes is dropped when there are more.
@@ -120,12 +119,19 @@ impl Attacher {
 
     /// The RETs first: an entry without them would leave arguments behind that nobody collects.
     /// Functions that end in the same tail call share RETs.
-    fn attach_site(&mut self, file: &File, site: &Site, probed: &mut HashSet<u64>) -> Result<(), String> {
+    fn attach_site(
+        &mut self,
+        file: &File,
+        site: &Site,
+        probed: &mut HashSet<(&'static str, u64)>,
+    ) -> Result<(), String> {
         let mut links = Vec::with_capacity(site.returns.len() + 1);
-        for offset in site.returns.iter().filter(|offset| !probed.contains(offset)) {
-            links.push(self.attach_one(LEAVE, file, *offset)?);
+        if let Some(leave) = site.function.leave {
+            for offset in site.returns.iter().filter(|offset| !probed.contains(&(leave, **offset))) {
+                links.push(self.attach_one(leave, file, *offset)?);
+            }
+            probed.extend(site.returns.iter().map(|offset| (leave, *offset)));
         }
-        probed.extend(&site.returns);
         links.push(self.attach_one(site.function.entry, file, site.entry)?);
         self.links.append(&mut links);
         Ok(())

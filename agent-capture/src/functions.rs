@@ -3,26 +3,26 @@
 /// A function of the TLS library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Function {
-    /// Name of the symbol.
+    /// Name of the symbol, also where the function was found by other means.
     pub(crate) symbol: &'static str,
     /// Kernel program at its entry.
     pub(crate) entry: &'static str,
-    /// Whether [`LEAVE`] goes on each of its RET instructions.
-    pub(crate) returns: bool,
+    /// Kernel program on each of its RET instructions; `None` for a function that moves no bytes.
+    pub(crate) leave: Option<&'static str>,
 }
 
-/// Kernel program on each RET of a function that moves bytes.
+/// Kernel program on each RET of a function of the C calling convention that moves bytes.
 pub(crate) const LEAVE: &str = "leave";
 
 /// OpenSSL 1.1.1 and 3.x, BoringSSL, LibreSSL. An object that has none of the reading and writing ones is no TLS library.
 pub(crate) const FUNCTIONS: [Function; 7] = [
-    Function { symbol: "SSL_read", entry: "enter_read", returns: true },
-    Function { symbol: "SSL_write", entry: "enter_write", returns: true },
-    Function { symbol: "SSL_read_ex", entry: "enter_read_ex", returns: true },
-    Function { symbol: "SSL_write_ex", entry: "enter_write_ex", returns: true },
-    Function { symbol: "SSL_write_ex2", entry: "enter_write_ex2", returns: true },
-    Function { symbol: "SSL_shutdown", entry: "enter_shutdown", returns: false },
-    Function { symbol: "SSL_free", entry: "enter_free", returns: false },
+    Function { symbol: "SSL_read", entry: "enter_read", leave: Some(LEAVE) },
+    Function { symbol: "SSL_write", entry: "enter_write", leave: Some(LEAVE) },
+    Function { symbol: "SSL_read_ex", entry: "enter_read_ex", leave: Some(LEAVE) },
+    Function { symbol: "SSL_write_ex", entry: "enter_write_ex", leave: Some(LEAVE) },
+    Function { symbol: "SSL_write_ex2", entry: "enter_write_ex2", leave: Some(LEAVE) },
+    Function { symbol: "SSL_shutdown", entry: "enter_shutdown", leave: None },
+    Function { symbol: "SSL_free", entry: "enter_free", leave: None },
 ];
 
 /// Every uprobe program.

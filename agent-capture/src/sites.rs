@@ -11,10 +11,21 @@ const MAX_FUNCTION: u64 = 256 << 10;
 /// How far tail calls are followed.
 const MAX_TAIL_CALLS: usize = 8;
 
+/// How sure it is that a place belongs to the function it is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// By its name.
+    Named,
+    #[expect(dead_code, reason = "the finders by structure make these")]
+    /// By the structure of the code: what passes through it has to look like plaintext, or its probes come off again.
+    Candidate,
+}
+
 /// The places of one function, as offsets in the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Site {
     pub(crate) function: Function,
+    pub(crate) certainty: Certainty,
     pub(crate) entry: u64,
     pub(crate) returns: Vec<u64>,
 }
@@ -27,13 +38,39 @@ pub(crate) struct Findings {
     pub(crate) problems: Vec<String>,
 }
 
-/// Finds the TLS functions of a file; `None`: it has none.
+/// A way to find functions. It has to reject a file that holds nothing for it cheaply: every mapped file passes through all of them.
+type Finder = fn(&Elf<'_>) -> Result<Option<Findings>, ElfError>;
+
+/// Every way, and what each is called in messages.
+const FINDERS: [(&str, Finder); 1] = [("symbols", by_symbols)];
+
+/// Finds the TLS functions of a file, in every way: one executable may hold several TLS libraries. `None`: it has none.
 pub(crate) fn find(file: &File) -> Result<Option<Findings>, ElfError> {
     let elf = Elf::read(file)?;
+    let mut all: Option<Findings> = None;
+    for (name, finder) in FINDERS {
+        let found = finder(&elf).unwrap_or_else(|error| {
+            Some(Findings {
+                problems: vec![format!("looking for TLS functions by {name}: {error}")],
+                ..Findings::default()
+            })
+        });
+        let Some(mut found) = found else { continue };
+        let all = all.get_or_insert_default();
+        // A function that an earlier, surer way has found is not taken again.
+        found.sites.retain(|site| !all.sites.iter().any(|known| known.entry == site.entry));
+        all.sites.append(&mut found.sites);
+        all.problems.append(&mut found.problems);
+    }
+    Ok(all)
+}
+
+/// By the tables of symbols.
+fn by_symbols(elf: &Elf<'_>) -> Result<Option<Findings>, ElfError> {
     for table in [SymbolTable::Dynamic, SymbolTable::Full] {
-        let known = symbols(&elf, table)?;
-        if known.iter().any(|(function, _)| function.returns) {
-            return Ok(Some(findings(&elf, &known)));
+        let known = symbols(elf, table)?;
+        if known.iter().any(|(function, _)| function.leave.is_some()) {
+            return Ok(Some(findings(elf, &known)));
         }
     }
     Ok(None)
@@ -73,10 +110,10 @@ fn size_at(extents: &[Extent], address: u64) -> Option<u64> {
 }
 
 fn findings(elf: &Elf<'_>, known: &[(Function, Extent)]) -> Findings {
-    let mut finder = Finder { elf, extents: None };
+    let mut finder = Tracer::new(elf);
     let mut findings = Findings::default();
     for (function, symbol) in known {
-        match finder.site(*function, symbol, known) {
+        match finder.site(*function, Certainty::Named, symbol, known) {
             Ok(site) => findings.sites.push(site),
             Err(problem) => findings.problems.push(format!("{}: {problem}", function.symbol)),
         }
@@ -84,15 +121,25 @@ fn findings(elf: &Elf<'_>, known: &[(Function, Extent)]) -> Findings {
     findings
 }
 
-struct Finder<'a> {
+/// Follows the code of functions to their RETs.
+pub(crate) struct Tracer<'a> {
     elf: &'a Elf<'a>,
     extents: Option<Vec<Extent>>,
 }
 
-impl Finder<'_> {
-    fn site(
+impl<'a> Tracer<'a> {
+    pub(crate) fn new(elf: &'a Elf<'a>) -> Self {
+        Self { elf, extents: None }
+    }
+
+    /// The places of the function that begins at `symbol`. `known`: all functions that are probed in this file.
+    ///
+    /// # Errors
+    /// In words, when it cannot be probed.
+    pub(crate) fn site(
         &mut self,
         function: Function,
+        certainty: Certainty,
         symbol: &Extent,
         known: &[(Function, Extent)],
     ) -> Result<Site, String> {
@@ -103,8 +150,8 @@ impl Finder<'_> {
                 .ok_or_else(|| format!("address {address:#x} is in no executable segment"))
         };
         let entry = offset(symbol.address + scan.entry_skip)?;
-        if !function.returns {
-            return Ok(Site { function, entry, returns: Vec::new() });
+        if function.leave.is_none() {
+            return Ok(Site { function, certainty, entry, returns: Vec::new() });
         }
         let mut returns = scan.returns;
         let covered = self.follow(scan.leaves_to, &mut returns, known);
@@ -112,7 +159,7 @@ impl Finder<'_> {
             return Err("no RET instruction was found in it".to_owned());
         }
         let returns = returns.into_iter().map(offset).collect::<Result<Vec<_>, _>>()?;
-        Ok(Site { function, entry, returns })
+        Ok(Site { function, certainty, entry, returns })
     }
 
     /// Adds the RETs of the functions that this one ends in by a jump: at these the stack pointer is as it was at this one's entry. True:
@@ -130,7 +177,7 @@ impl Finder<'_> {
                 continue;
             }
             seen.push(target);
-            if known.iter().any(|(function, symbol)| function.returns && symbol.address == target) {
+            if known.iter().any(|(function, symbol)| function.leave.is_some() && symbol.address == target) {
                 covered = true;
                 continue;
             }
