@@ -15,6 +15,7 @@ use crate::{
     count::count,
     handle::forget,
     maps::CALLS,
+    registers::{argument, returned, stack},
     scope::{captured, now},
     stream::account,
 };
@@ -58,7 +59,7 @@ pub fn leave(ctx: ProbeContext) -> u32 {
     // SAFETY: the frame that this key names is running here, so nothing else writes its entry.
     let Some(args) = (unsafe { CALLS.get(key) }).copied() else { return 0 };
     let _ = CALLS.remove(key);
-    let returned = returned(&ctx);
+    let returned = returned(&ctx) as i32;
     if returned <= 0 {
         return 0; // Failed, or would block: the buffer holds nothing of this call.
     }
@@ -89,12 +90,12 @@ fn enter(ctx: &ProbeContext, direction: u8, count_argument: Option<usize>) -> u3
     let tgid = (pid_tgid >> 32) as u32;
     let Some(birth) = captured(tgid) else { return 0 };
     let count_at = match count_argument {
-        Some(index) => ctx.arg::<u64>(index).unwrap_or(0),
+        Some(index) => argument(ctx, index),
         None => 0,
     };
     let args = CallArgs {
-        handle: ctx.arg(0).unwrap_or(0),
-        buffer: ctx.arg(1).unwrap_or(0),
+        handle: argument(ctx, 0),
+        buffer: argument(ctx, 1),
         count: count_at,
         entered: now(),
         birth,
@@ -108,18 +109,4 @@ fn enter(ctx: &ProbeContext, direction: u8, count_argument: Option<usize>) -> u3
         forget(tgid, pid_tgid as u32, args.handle);
     }
     0
-}
-
-/// The stack pointer. At a function's entry, and at its RET, it points to the return address.
-#[inline(always)]
-fn stack(ctx: &ProbeContext) -> u64 {
-    // SAFETY: the kernel hands the registers of the interrupted program to every uprobe program.
-    unsafe { (*ctx.regs).rsp as u64 }
-}
-
-/// The `int` that the function returns.
-#[inline(always)]
-fn returned(ctx: &ProbeContext) -> i32 {
-    // SAFETY: as above.
-    unsafe { (*ctx.regs).rax as i32 }
 }

@@ -7,6 +7,7 @@ use crate::{
     count::count,
     emit::emit_event,
     maps::{CONNECTIONS, VERDICTS},
+    registers::argument,
     scope::{now, state},
 };
 
@@ -18,7 +19,7 @@ pub fn enter_shutdown(ctx: ProbeContext) -> u32 {
     if state(tgid).is_none() {
         return 0;
     }
-    let handle = ctx.arg(0).unwrap_or(0);
+    let handle = argument(&ctx, 0);
     let Some(pointer) = CONNECTIONS.get_ptr_mut(ConnectionKey { tgid, reserved: 0, handle }) else {
         return 0;
     };
@@ -52,7 +53,7 @@ pub fn enter_free(ctx: ProbeContext) -> u32 {
     if state(tgid).is_none() {
         return 0;
     }
-    forget(tgid, pid_tgid as u32, ctx.arg(0).unwrap_or(0));
+    forget(tgid, pid_tgid as u32, argument(&ctx, 0));
     0
 }
 

@@ -18,6 +18,7 @@ mod frame;
 mod handle;
 mod maps;
 mod process;
+mod registers;
 mod scope;
 mod sniff;
 mod stream;

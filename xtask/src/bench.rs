@@ -47,7 +47,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(What::Decode) => bench.arg("decode"),
         None => bench.arg("all"),
     };
-    bench.arg("--wirespan").arg(paths::wirespan()?).arg("--object").arg(paths::kernel_object()?);
+    bench
+        .arg("--wirespan")
+        .arg(paths::wirespan()?)
+        .arg("--object")
+        .arg(paths::kernel_object(std::env::consts::ARCH)?);
     bench.env("WIRESPAN_CLIENTS", paths::clients()?);
     if let Some(corpus) = paths::corpus()? {
         bench.env(paths::CORPUS, corpus);

@@ -15,11 +15,18 @@ pub(crate) struct Options {
     /// Only the kernel programs
     #[arg(long)]
     kernel: bool,
+    /// Only the kernel programs, for this architecture (x86_64 or aarch64) instead of this machine's
+    #[arg(long, value_name = "ARCH", requires = "kernel", value_parser = ["x86_64", "aarch64"])]
+    arch: Option<String>,
 }
 
 /// Runs the task.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::kernel_toolchain()?;
+    if let Some(arch) = &options.arch {
+        ui::result(&kernel_for(arch)?.display().to_string())?;
+        return Ok(());
+    }
     kernel()?;
     if options.kernel {
         return Ok(());
@@ -29,20 +36,26 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The kernel programs, unless nothing that goes into them has changed.
+/// The kernel programs for this machine.
 pub(crate) fn kernel() -> Result<()> {
+    kernel_for(std::env::consts::ARCH).map(drop)
+}
+
+/// The kernel programs for an architecture, unless nothing that goes into them has changed. The instructions are the same everywhere;
+/// where the registers of the observed program are is not.
+pub(crate) fn kernel_for(arch: &str) -> Result<PathBuf> {
     let root = paths::root()?;
-    let object = paths::kernel_object()?;
+    let object = paths::kernel_object(arch)?;
     let stamp = object.with_extension("stamp");
     let (compiler, linker) = toolchain::require()?;
     let fingerprint = fingerprint(&root, &format!("{} {}", compiler.described(), linker.display()))?;
     if object.exists() && fs::read_to_string(&stamp).is_ok_and(|old| old == fingerprint) {
-        return Ok(());
+        return Ok(object);
     }
-    ui::step(&format!("building the kernel programs with {}", compiler.described()));
+    ui::step(&format!("building the kernel programs for {arch} with {}", compiler.described()));
     let build_dir = paths::target()?.join("bpf-build");
     let flags = [
-        format!("--cfg=bpf_target_arch=\"{}\"", std::env::consts::ARCH),
+        format!("--cfg=bpf_target_arch=\"{arch}\""),
         "-Cdebuginfo=2".to_owned(),
         format!("-Clinker={}", linker.display()),
         "-Clink-arg=--btf".to_owned(),
@@ -63,7 +76,8 @@ pub(crate) fn kernel() -> Result<()> {
     if fs::read(&object).ok().as_deref() != Some(bytes.as_slice()) {
         fs::write(&object, bytes).with_context(|| format!("could not write {}", object.display()))?;
     }
-    fs::write(&stamp, fingerprint).with_context(|| format!("could not write {}", stamp.display()))
+    fs::write(&stamp, fingerprint).with_context(|| format!("could not write {}", stamp.display()))?;
+    Ok(object)
 }
 
 /// The release binary.

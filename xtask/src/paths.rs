@@ -22,9 +22,15 @@ pub(crate) fn target() -> Result<PathBuf> {
     }
 }
 
-/// The compiled kernel programs: always below the root, where the build of `agent-capture` looks for them.
-pub(crate) fn kernel_object() -> Result<PathBuf> {
-    Ok(root()?.join("target").join("bpf").join("wirespan.bpf.o"))
+/// The compiled kernel programs: always below the root. The build of `agent-capture` looks for those of this machine's architecture; those
+/// of another are handed to it by its variable.
+pub(crate) fn kernel_object(arch: &str) -> Result<PathBuf> {
+    let name = if arch == env::consts::ARCH {
+        "wirespan.bpf.o".to_owned()
+    } else {
+        format!("wirespan-{arch}.bpf.o")
+    };
+    Ok(root()?.join("target").join("bpf").join(name))
 }
 
 /// The release binary.
