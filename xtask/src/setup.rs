@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::toolchain::{self, Compiler};
-use crate::{apt, clients, exec, paths, ui};
+use crate::{apt, clients, every_client, exec, paths, ui};
 
 /// What to set up.
 #[derive(Debug, Args, Default)]
@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// Install the client programs again, whatever is there
     #[arg(long)]
     refresh: bool,
+    /// Also every other client program of `cargo xtask matrix`: Bun, Deno, Codex, Ruby, PHP, Java and more
+    #[arg(long, conflicts_with = "kernel")]
+    full: bool,
 }
 
 /// Runs the task.
@@ -29,6 +32,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if !options.kernel {
         for missing in clients::install(options.refresh)? {
+            ui::note(&format!("    not available: {missing}"));
+        }
+    }
+    if options.full {
+        for missing in every_client::install(options.refresh)? {
             ui::note(&format!("    not available: {missing}"));
         }
     }
