@@ -1,6 +1,6 @@
 //! The types of `agent-common` as the map library wants them.
 
-use agent_common::{CallArgs, CallKey, Connection, ConnectionKey, ProcessState, VerdictEntry};
+use agent_common::{CallArgs, CallKey, Connection, ConnectionKey, ProcessState, SiteCounts, VerdictEntry};
 
 /// A type of the kernel ABI as a key or value of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,7 +17,7 @@ macro_rules! plain_data {
     };
 }
 
-plain_data!(CallArgs, CallKey, Connection, ConnectionKey, ProcessState, VerdictEntry);
+plain_data!(CallArgs, CallKey, Connection, ConnectionKey, ProcessState, SiteCounts, VerdictEntry);
 
 const _: () = {
     assert!(size_of::<CallArgs>() == 5 * 8 + 2 * 4);
@@ -25,5 +25,6 @@ const _: () = {
     assert!(size_of::<Connection>() == 7 * 8 + 4 * 4);
     assert!(size_of::<ConnectionKey>() == 2 * 4 + 8);
     assert!(size_of::<ProcessState>() == 2 * 4 + 8);
+    assert!(size_of::<SiteCounts>() == 3 * 8);
     assert!(size_of::<VerdictEntry>() == 2 * 8 + 2 * 4);
 };

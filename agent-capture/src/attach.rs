@@ -1,18 +1,16 @@
-//! Puts the probes on a file, once a file. The only module that knows how probes are attached.
+//! Puts the probes on a file, once a file, and takes those of refuted candidates off again.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aya::Ebpf;
-use aya::programs::UProbe;
-use aya::programs::uprobe::{UProbeLink, UProbeScope};
+use agent_common::SiteCounts;
 
-use crate::error::chain;
-use crate::sites::{self, Findings, Site};
+use crate::candidates::{Numbers, Proof, judge};
+use crate::probes::{Link, Probes};
+use crate::sites::{self, Certainty, Findings, Site};
 
 /// Files remembered at most; the memory of those without probes is dropped when there are more.
 const MAX_REMEMBERED: usize = 16_384;
@@ -32,14 +30,38 @@ pub(crate) struct AttachCounts {
     pub(crate) objects: AtomicU64,
     pub(crate) probes: AtomicU64,
     pub(crate) failed_objects: AtomicU64,
+    /// Places found by structure that are attached and not proven.
+    pub(crate) candidates_open: AtomicU64,
+    pub(crate) candidates_confirmed: AtomicU64,
+    pub(crate) candidates_refuted: AtomicU64,
+}
+
+/// A file with probes.
+struct Attachment {
+    shown: PathBuf,
+    /// Of the functions known by name.
+    links: Vec<Link>,
+    candidates: Vec<Candidate>,
+}
+
+/// A place that has to prove itself.
+struct Candidate {
+    function: &'static str,
+    entry: u64,
+    /// Whether bytes move through it. One that moves none cannot be proven, and stays for as long as one that does.
+    moves: bool,
+    /// What the kernel counts it under; 0 where it does not.
+    number: u32,
+    proof: Proof,
+    links: Vec<Link>,
 }
 
 /// Attaches probes, and keeps them.
 pub(crate) struct Attacher {
     // Dropped before the programs.
-    links: Vec<UProbeLink>,
-    files: HashMap<FileId, bool>,
-    ebpf: Ebpf,
+    files: HashMap<FileId, Option<Attachment>>,
+    numbers: Numbers,
+    probes: Probes,
 }
 
 /// What became of a file.
@@ -52,8 +74,8 @@ pub(crate) enum Outcome {
 }
 
 impl Attacher {
-    pub(crate) fn new(ebpf: Ebpf) -> Self {
-        Self { links: Vec::new(), files: HashMap::new(), ebpf }
+    pub(crate) fn new(probes: Probes) -> Self {
+        Self { files: HashMap::new(), numbers: Numbers::new(), probes }
     }
 
     /// Attaches to every TLS function of a file, unless that was done before. `shown` is for messages only.
@@ -67,36 +89,46 @@ impl Attacher {
             },
             _ => return Outcome::Plain,
         };
-        if let Some(probed) = self.files.get(&id) {
-            return if *probed { Outcome::Probed } else { Outcome::Plain };
+        if let Some(known) = self.files.get(&id) {
+            return outcome(known.as_ref());
         }
         if self.files.len() >= MAX_REMEMBERED {
-            self.files.retain(|_, probed| *probed);
+            self.files.retain(|_, attachment| attachment.is_some());
         }
-        let outcome = self.attach_new(file, shown, counts);
-        self.files.insert(id, outcome == Outcome::Probed);
+        let attachment = self.attach_new(file, shown, counts);
+        let outcome = outcome(attachment.as_ref());
+        self.files.insert(id, attachment);
         outcome
     }
 
-    fn attach_new(&mut self, file: &File, shown: &Path, counts: &AttachCounts) -> Outcome {
+    fn attach_new(&mut self, file: &File, shown: &Path, counts: &AttachCounts) -> Option<Attachment> {
         let findings = match sites::find(file) {
             Ok(Some(findings)) => findings,
-            Ok(None) | Err(crate::elf::ElfError::Foreign) => return Outcome::Plain,
+            Ok(None) | Err(crate::elf::ElfError::Foreign) => return None,
             Err(error) => {
                 tracing::warn!(file = %shown.display(), %error, "a mapped file could not be searched for TLS functions");
                 counts.failed_objects.fetch_add(1, Ordering::Relaxed);
-                return Outcome::Plain;
+                return None;
             }
         };
         let Findings { sites, problems } = findings;
         for problem in &problems {
             tracing::warn!(file = %shown.display(), %problem, "a TLS function cannot be probed");
         }
-        let before = self.links.len();
         let mut failed = !problems.is_empty();
+        let mut attachment =
+            Attachment { shown: shown.to_owned(), links: Vec::new(), candidates: Vec::new() };
         let mut probed_returns = HashSet::new();
         for site in &sites {
-            if let Err(error) = self.attach_site(file, site, &mut probed_returns) {
+            let attached = match site.certainty {
+                Certainty::Named => self
+                    .attach_site(file, site, 0, &mut probed_returns)
+                    .map(|links| attachment.links.extend(links)),
+                Certainty::Candidate => {
+                    self.attach_candidate(file, site).map(|candidate| attachment.candidates.push(candidate))
+                }
+            };
+            if let Err(error) = attached {
                 failed = true;
                 tracing::warn!(
                     file = %shown.display(), function = site.function.symbol, entry = site.entry, returns = ?site.returns, error,
@@ -107,14 +139,39 @@ impl Attacher {
         if failed {
             counts.failed_objects.fetch_add(1, Ordering::Relaxed);
         }
-        let attached = self.links.len() - before;
-        if attached == 0 {
-            return Outcome::Plain;
+        let probes = attachment.probes();
+        if probes == 0 {
+            return None;
         }
         counts.objects.fetch_add(1, Ordering::Relaxed);
-        counts.probes.fetch_add(attached as u64, Ordering::Relaxed);
-        tracing::debug!(file = %shown.display(), probes = attached, "attached");
-        Outcome::Probed
+        counts.probes.fetch_add(probes, Ordering::Relaxed);
+        counts.candidates_open.fetch_add(attachment.open(), Ordering::Relaxed);
+        tracing::debug!(file = %shown.display(), probes, candidates = attachment.candidates.len(), "attached");
+        Some(attachment)
+    }
+
+    fn attach_candidate(&mut self, file: &File, site: &Site) -> Result<Candidate, String> {
+        let moves = site.function.leave.is_some();
+        let number = if moves && self.probes.have_cookies() {
+            self.numbers.take().ok_or("too many places wait for proof already")?
+        } else {
+            0
+        };
+        // Its RETs are its own: another that shares them may be taken off.
+        match self.attach_site(file, site, number, &mut HashSet::new()) {
+            Ok(links) => Ok(Candidate {
+                function: site.function.symbol,
+                entry: site.entry,
+                moves,
+                number,
+                proof: Proof::Open,
+                links,
+            }),
+            Err(error) => {
+                self.numbers.give_back(number);
+                Err(error)
+            }
+        }
     }
 
     /// The RETs first: an entry without them would leave arguments behind that nobody collects.
@@ -123,30 +180,110 @@ impl Attacher {
         &mut self,
         file: &File,
         site: &Site,
+        number: u32,
         probed: &mut HashSet<(&'static str, u64)>,
-    ) -> Result<(), String> {
+    ) -> Result<Vec<Link>, String> {
         let mut links = Vec::with_capacity(site.returns.len() + 1);
         if let Some(leave) = site.function.leave {
             for offset in site.returns.iter().filter(|offset| !probed.contains(&(leave, **offset))) {
-                links.push(self.attach_one(leave, file, *offset)?);
+                links.push(self.probes.attach(leave, file, *offset, 0)?);
             }
             probed.extend(site.returns.iter().map(|offset| (leave, *offset)));
         }
-        links.push(self.attach_one(site.function.entry, file, site.entry)?);
-        self.links.append(&mut links);
-        Ok(())
+        links.push(self.probes.attach(site.function.entry, file, site.entry, number)?);
+        Ok(links)
     }
 
-    fn attach_one(&mut self, program: &str, file: &File, offset: u64) -> Result<UProbeLink, String> {
-        let probe: &mut UProbe = self
-            .ebpf
-            .program_mut(program)
-            .ok_or_else(|| format!("no program {program}"))?
-            .try_into()
-            .map_err(|error| chain(&error))?;
-        // By descriptor: the path may be one of another mount namespace, or gone.
-        let target = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let link = probe.attach(offset, target, UProbeScope::AllProcesses).map_err(|error| chain(&error))?;
-        probe.take_link(link).map_err(|error| chain(&error))
+    /// Looks at what went through the places that are not proven, and takes the probes off those that are refuted. `counts_of` asks the
+    /// kernel, `reset` makes it forget.
+    pub(crate) fn verify(
+        &mut self,
+        counts: &AttachCounts,
+        mut counts_of: impl FnMut(u32) -> Option<SiteCounts>,
+        mut reset: impl FnMut(u32),
+    ) {
+        if counts.candidates_open.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut retired = Vec::new();
+        for slot in self.files.values_mut() {
+            let Some(attachment) = slot else { continue };
+            let (open, probes) = (attachment.open(), attachment.probes());
+            for number in attachment.verify(&mut counts_of, &mut retired, counts) {
+                reset(number);
+                self.numbers.give_back(number);
+            }
+            counts.candidates_open.fetch_sub(open - attachment.open(), Ordering::Relaxed);
+            let left = attachment.probes();
+            counts.probes.fetch_sub(probes - left, Ordering::Relaxed);
+            if left == 0 {
+                counts.objects.fetch_sub(1, Ordering::Relaxed);
+                *slot = None;
+            }
+        }
+        retire(retired);
+    }
+}
+
+impl Attachment {
+    fn probes(&self) -> u64 {
+        let candidates: usize = self.candidates.iter().map(|candidate| candidate.links.len()).sum();
+        (self.links.len() + candidates) as u64
+    }
+
+    /// Places that are not proven.
+    fn open(&self) -> u64 {
+        let open = |candidate: &&Candidate| candidate.moves && candidate.proof == Proof::Open;
+        self.candidates.iter().filter(open).count() as u64
+    }
+
+    /// Decides about the places that are not proven. Returns the numbers that are free now.
+    fn verify(
+        &mut self,
+        counts_of: &mut impl FnMut(u32) -> Option<SiteCounts>,
+        retired: &mut Vec<Link>,
+        counts: &AttachCounts,
+    ) -> Vec<u32> {
+        let mut numbers = Vec::new();
+        let file = self.shown.display();
+        let open = |candidate: &&mut Candidate| candidate.number != 0 && candidate.proof == Proof::Open;
+        for candidate in self.candidates.iter_mut().filter(open) {
+            let Some(seen) = counts_of(candidate.number) else { continue };
+            candidate.proof = judge(&seen);
+            match candidate.proof {
+                Proof::Open => {}
+                Proof::Confirmed => {
+                    counts.candidates_confirmed.fetch_add(1, Ordering::Relaxed);
+                    tracing::debug!(%file, function = candidate.function, entry = candidate.entry, ?seen, "a candidate is confirmed");
+                }
+                Proof::Refuted => {
+                    counts.candidates_refuted.fetch_add(1, Ordering::Relaxed);
+                    tracing::debug!(%file, function = candidate.function, entry = candidate.entry, ?seen, "a candidate is refuted");
+                    retired.append(&mut candidate.links);
+                    numbers.push(std::mem::take(&mut candidate.number));
+                }
+            }
+        }
+        let any_left = |candidate: &Candidate| candidate.moves && candidate.proof != Proof::Refuted;
+        if !self.candidates.iter().any(any_left) {
+            retired.extend(self.candidates.iter_mut().flat_map(|candidate| candidate.links.drain(..)));
+        }
+        numbers
+    }
+}
+
+fn outcome(attachment: Option<&Attachment>) -> Outcome {
+    if attachment.is_some() { Outcome::Probed } else { Outcome::Plain }
+}
+
+/// Takes probes off without waiting: the kernel lets each wait for a grace period.
+fn retire(links: Vec<Link>) {
+    if links.is_empty() {
+        return;
+    }
+    let thread = std::thread::Builder::new().name("wirespan-detach".to_owned());
+    // Where no thread can be started, the links are dropped with the closure.
+    if let Err(error) = thread.spawn(move || drop(links)) {
+        tracing::debug!(%error, "probes were taken off by the thread that follows processes");
     }
 }

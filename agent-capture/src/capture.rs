@@ -14,6 +14,7 @@ use crate::abi::Abi;
 use crate::attach::Attacher;
 use crate::kernel::{Kernel, map_error};
 use crate::linker::Libraries;
+use crate::probes::Probes;
 use crate::reader::Reader;
 use crate::ring::Ring;
 use crate::rules::Rules;
@@ -58,7 +59,7 @@ impl Capture {
             return Err(CaptureError::PidNamespace);
         }
         let tracefs = tracefs::find_or_mount()?;
-        let Kernel { ebpf, maps, data, control } = Kernel::load(config, &tracefs)?;
+        let Kernel { ebpf, cookies, maps, data, control } = Kernel::load(config, &tracefs)?;
         let data = Ring::new(data)?;
         let control = Ring::new(control)?;
         let shared = Arc::new(Shared::new(maps)?);
@@ -67,7 +68,7 @@ impl Capture {
         let watcher = Watcher::new(
             Arc::clone(&shared),
             control,
-            Attacher::new(ebpf),
+            Attacher::new(Probes::new(ebpf, cookies)),
             Arc::clone(&rules),
             receiver,
             config.max_connections,
@@ -212,6 +213,9 @@ impl Capture {
             attached_objects: attached.objects.load(Ordering::Relaxed),
             attached_probes: attached.probes.load(Ordering::Relaxed),
             failed_objects: attached.failed_objects.load(Ordering::Relaxed),
+            candidates_open: attached.candidates_open.load(Ordering::Relaxed),
+            candidates_confirmed: attached.candidates_confirmed.load(Ordering::Relaxed),
+            candidates_refuted: attached.candidates_refuted.load(Ordering::Relaxed),
             processes: self.reader.processes() as u64,
         }
     }

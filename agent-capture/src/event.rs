@@ -151,6 +151,12 @@ pub struct CaptureStats {
     pub attached_probes: u64,
     /// Objects that could not be probed.
     pub failed_objects: u64,
+    /// Places found by the structure of the code that have probes and wait for proof.
+    pub candidates_open: u64,
+    /// Those through which plaintext has passed.
+    pub candidates_confirmed: u64,
+    /// Those that were not what they were taken for, and have no probes any more.
+    pub candidates_refuted: u64,
     /// Processes in scope now.
     pub processes: u64,
 }

@@ -7,10 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use agent_common::{
     ABI_VERSION, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex, MAX_CHUNK,
-    MAX_CHUNKS, ProcessState, VerdictEntry,
+    MAX_CHUNKS, ProcessState, SiteCounts, VerdictEntry,
 };
-use aya::maps::{CgroupArray, HashMap, Map, MapData, MapError, PerCpuArray};
-use aya::programs::{ProgramError, TracePoint, UProbe};
+use aya::maps::{Array, CgroupArray, HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::programs::{ProgramError, ProgramType, TracePoint, UProbe};
+use aya::sys::{BpfHelper, is_helper_supported};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
@@ -72,6 +73,7 @@ pub(crate) struct Maps {
     connections: Mutex<HashMap<MapData, Abi<ConnectionKey>, Abi<Connection>>>,
     calls: Mutex<HashMap<MapData, Abi<CallKey>, Abi<CallArgs>>>,
     verdicts: Mutex<HashMap<MapData, Abi<ConnectionKey>, Abi<VerdictEntry>>>,
+    sites: Mutex<Array<MapData, Abi<SiteCounts>>>,
     counters: PerCpuArray<MapData, u64>,
 }
 
@@ -94,6 +96,20 @@ impl Maps {
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What went through the place with this number.
+    pub(crate) fn site(&self, number: u32) -> Option<SiteCounts> {
+        let sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        sites.get(&number, 0).ok().map(|counts| counts.0)
+    }
+
+    /// Begins to count for this number anew.
+    pub(crate) fn reset_site(&self, number: u32) {
+        let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = sites.set(number, Abi(SiteCounts::default()), 0) {
+            tracing::debug!(number, error = chain(&error), "a count could not be reset");
+        }
+    }
+
     /// A counter, summed over the CPUs; 0 if the kernel would not tell.
     pub(crate) fn counter(&self, index: CounterIndex) -> u64 {
         self.counters.get(&(index as u32), 0).map_or(0, |values| values.iter().sum())
@@ -104,6 +120,8 @@ impl Maps {
 pub(crate) struct Kernel {
     /// Holds the programs; they are unloaded with it.
     pub(crate) ebpf: Ebpf,
+    /// Whether attachments can carry a number (Linux 5.15).
+    pub(crate) cookies: bool,
     /// Maps for both threads.
     pub(crate) maps: Maps,
     /// The ring of plaintext.
@@ -118,7 +136,8 @@ impl Kernel {
         check_version()?;
         let offsets = Offsets::read(tracefs)?;
         let settings = Settings::of(config)?;
-        let mut ebpf = create(config, &settings, offsets)?;
+        let cookies = has_cookies();
+        let mut ebpf = create(config, &settings, offsets, cookies)?;
         fill_rules(&mut ebpf, &settings)?;
         for program in crate::functions::PROGRAMS {
             let probe: &mut UProbe = program_mut(&mut ebpf, program)?;
@@ -134,16 +153,30 @@ impl Kernel {
             connections: Mutex::new(hash_map(&mut ebpf, "CONNECTIONS")?),
             calls: Mutex::new(hash_map(&mut ebpf, "CALLS")?),
             verdicts: Mutex::new(hash_map(&mut ebpf, "VERDICTS")?),
+            sites: Mutex::new(
+                Array::try_from(take(&mut ebpf, "SITES")?).map_err(|error| map_error("SITES", &error))?,
+            ),
             counters: PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?)
                 .map_err(|error| map_error("COUNTERS", &error))?,
         };
         let data = ring(&mut ebpf, "DATA")?;
         let control = ring(&mut ebpf, "CONTROL")?;
-        Ok(Self { ebpf, maps, data, control })
+        Ok(Self { ebpf, cookies, maps, data, control })
     }
 }
 
-fn create(config: &CaptureConfig, settings: &Settings, offsets: Offsets) -> Result<Ebpf, CaptureError> {
+/// Whether attachments can carry a number.
+fn has_cookies() -> bool {
+    let helper = is_helper_supported(ProgramType::KProbe, BpfHelper::BPF_FUNC_get_attach_cookie);
+    helper.unwrap_or(false) && aya::features().bpf_perf_link()
+}
+
+fn create(
+    config: &CaptureConfig,
+    settings: &Settings,
+    offsets: Offsets,
+    cookies: bool,
+) -> Result<Ebpf, CaptureError> {
     let flag = u32::from;
     let follow = flag(config.scope.follow_children);
     let all = flag(config.scope.all);
@@ -159,6 +192,7 @@ fn create(config: &CaptureConfig, settings: &Settings, offsets: Offsets) -> Resu
         .override_global("REPORT_EVERY_EXEC", &every_exec, true)
         .override_global("COMMAND_COUNT", &settings.command_count(), true)
         .override_global("CGROUP_COUNT", &settings.cgroup_count(), true)
+        .override_global("ATTACH_COOKIES", &flag(cookies), true)
         .override_global("NEWTASK_PID_OFFSET", &offsets.newtask_pid, true)
         .override_global("NEWTASK_FLAGS_OFFSET", &offsets.newtask_flags, true)
         .override_global("EXIT_GROUP_DEAD_OFFSET", &offsets.exit_group_dead, true)

@@ -5,6 +5,7 @@
 
 mod abi;
 mod attach;
+mod candidates;
 mod capture;
 mod command;
 mod config;
@@ -15,6 +16,7 @@ mod functions;
 mod kernel;
 mod linker;
 mod preflight;
+mod probes;
 mod procfs;
 mod reader;
 mod record;
@@ -27,6 +29,8 @@ mod sweep;
 mod table;
 mod tracefs;
 mod verdicts;
+#[cfg(test)]
+mod verification;
 mod watcher;
 mod x86;
 

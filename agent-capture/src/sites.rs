@@ -16,7 +16,7 @@ const MAX_TAIL_CALLS: usize = 8;
 pub(crate) enum Certainty {
     /// By its name.
     Named,
-    #[expect(dead_code, reason = "the finders by structure make these")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "the finders by structure make these"))]
     /// By the structure of the code: what passes through it has to look like plaintext, or its probes come off again.
     Candidate,
 }
@@ -42,7 +42,11 @@ pub(crate) struct Findings {
 type Finder = fn(&Elf<'_>) -> Result<Option<Findings>, ElfError>;
 
 /// Every way, and what each is called in messages.
-const FINDERS: [(&str, Finder); 1] = [("symbols", by_symbols)];
+const FINDERS: &[(&str, Finder)] = &[
+    ("symbols", by_symbols),
+    #[cfg(test)]
+    ("marks", crate::verification::by_mark),
+];
 
 /// Finds the TLS functions of a file, in every way: one executable may hold several TLS libraries. `None`: it has none.
 pub(crate) fn find(file: &File) -> Result<Option<Findings>, ElfError> {

@@ -26,6 +26,8 @@ const PLAIN_FOR: Duration = Duration::from_secs(30);
 const MAX_MAPPED: usize = 16_384;
 /// How often processes are looked at whose leader exited before its threads.
 const LINGER: Duration = Duration::from_millis(20);
+/// How often places that wait for proof are looked at.
+const VERIFY: Duration = Duration::from_millis(500);
 /// Longest sleep.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -53,6 +55,8 @@ pub(crate) struct Watcher {
     lingering: Vec<(u32, u64)>,
     to_scan: HashSet<u32>,
     sweeper: Sweeper,
+    /// When the candidates were looked at.
+    verified: Instant,
 }
 
 impl Watcher {
@@ -74,6 +78,7 @@ impl Watcher {
             lingering: Vec::new(),
             to_scan: HashSet::new(),
             sweeper: Sweeper::new(max_connections),
+            verified: Instant::now(),
         }
     }
 
@@ -87,7 +92,23 @@ impl Watcher {
             }
             self.bury_lingering();
             self.sweeper.sweep_if_due(&self.shared);
+            self.verify_candidates();
         }
+    }
+
+    /// Looks at the candidates, now and then.
+    fn verify_candidates(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(self.verified) < VERIFY {
+            return;
+        }
+        self.verified = now;
+        let maps = &self.shared.maps;
+        self.attacher.verify(
+            &self.shared.attached,
+            |number| maps.site(number),
+            |number| maps.reset_site(number),
+        );
     }
 
     fn wait(&self) {

@@ -11,13 +11,13 @@ mod record;
 
 pub use control::{ControlEvent, ControlKind};
 pub use maps::{
-    COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, ConnectionState, CounterIndex, ProcessFlags,
-    ProcessState, Role, VerdictEntry,
+    COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, ConnectionState, CounterIndex, MAX_SITES,
+    ProcessFlags, ProcessState, Role, SiteCounts, VerdictEntry,
 };
 pub use record::{HEADER_BYTES, MAX_CHUNK, MAX_CHUNKS, RecordHeader, RecordKind, TIERS};
 
 /// Raised with each change of a type in this crate; the kernel object carries it as the global `ABI_VERSION`.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Direction of a record: written by the process.
 pub const EGRESS: u8 = 0;

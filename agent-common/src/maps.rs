@@ -56,9 +56,25 @@ pub struct CallArgs {
     pub birth: u64,
     /// `EGRESS` or `INGRESS`.
     pub direction: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Number of the place that the call came through, if that place has to prove itself (see [`SiteCounts`]); else zero.
+    pub site: u32,
 }
+
+/// What went through a place that was found by structure. Value of the array of such places; its index is the number that the place was
+/// attached with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct SiteCounts {
+    /// Calls that moved bytes.
+    pub calls: u64,
+    /// Those that began like plaintext of a protocol that is followed, or went on with a connection that did.
+    pub plausible: u64,
+    /// TLS handles without such a beginning, each counted once for as long as it is remembered.
+    pub foreign_handles: u64,
+}
+
+/// Places that may wait for proof or have proven themselves, at once. Number 0 stands for a place that needs no proof.
+pub const MAX_SITES: u32 = 1024;
 
 /// Key of the maps of connections and of verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

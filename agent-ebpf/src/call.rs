@@ -17,6 +17,7 @@ use crate::{
     maps::CALLS,
     registers::{argument, returned, stack},
     scope::{captured, now},
+    site::site,
     stream::account,
 };
 
@@ -100,7 +101,7 @@ fn enter(ctx: &ProbeContext, direction: u8, count_argument: Option<usize>) -> u3
         entered: now(),
         birth,
         direction: direction as u32,
-        reserved: 0,
+        site: site(ctx),
     };
     let key = CallKey { tgid, reserved: 0, stack: stack(ctx) };
     if CALLS.insert(key, args, 0).is_err() {

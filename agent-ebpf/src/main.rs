@@ -20,6 +20,7 @@ mod maps;
 mod process;
 mod registers;
 mod scope;
+mod site;
 mod sniff;
 mod stream;
 

@@ -1,12 +1,12 @@
 //! The maps, and the constants that the loader sets before the programs are verified.
 
 use agent_common::{
-    ABI_VERSION, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex, ProcessState,
-    VerdictEntry,
+    ABI_VERSION, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex, MAX_SITES,
+    ProcessState, SiteCounts, VerdictEntry,
 };
 use aya_ebpf::{
     macros::map,
-    maps::{CgroupArray, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    maps::{Array, CgroupArray, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 
 /// Plaintext and the ends of connections. Drained by a timer. Sized by the loader.
@@ -44,6 +44,15 @@ pub static COMMANDS: HashMap<[u8; COMMAND_BYTES], u32> = HashMap::with_max_entri
 /// Control groups in scope.
 #[map]
 pub static CGROUPS: CgroupArray = CgroupArray::with_max_entries(MAX_CGROUPS, 0);
+
+/// What went through the places that have to prove themselves.
+#[map]
+pub static SITES: Array<SiteCounts> = Array::with_max_entries(MAX_SITES, 0);
+
+/// Handles that came through such a place and did not begin like plaintext; `reserved` is the number of the place. A forgotten one is
+/// counted again.
+#[map]
+pub static FOREIGN: LruHashMap<ConnectionKey, u8> = LruHashMap::with_max_entries(8192, 0);
 
 /// See [`CounterIndex`].
 #[map]
@@ -85,6 +94,9 @@ setting!(
 setting!(
     /// Control groups in `CGROUPS`.
     CGROUP_COUNT, cgroup_count, u32, 0);
+setting!(
+    /// 1: attachments carry a number (Linux 5.15), which tells the places apart that have to prove themselves.
+    ATTACH_COOKIES, attach_cookies, u32, 0);
 setting!(
     /// Offset of `pid` in the record of `task:task_newtask`.
     NEWTASK_PID_OFFSET, newtask_pid_offset, u32, 8);

@@ -11,6 +11,7 @@ use crate::{
     frame::begins_with_frames,
     maps::{self, CONNECTIONS, VERDICTS},
     scope::now,
+    site::is_plausible,
     sniff::{Start, sniff},
 };
 
@@ -127,6 +128,10 @@ pub fn account(tgid: u32, tid: u32, args: &CallArgs, length: u64) {
     let direction = args.direction as u8;
     let ktime = now();
     let key = ConnectionKey { tgid, reserved: 0, handle: args.handle };
+    if args.site != 0 && !is_plausible(&key, args, length) {
+        count(CounterIndex::SkippedBytes, length);
+        return;
+    }
     let Some(pointer) = connection(&key, args.birth, ktime) else {
         count(CounterIndex::TableFullBytes, length);
         return;

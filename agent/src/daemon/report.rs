@@ -79,6 +79,12 @@ pub struct CaptureCounters {
     pub attached_probes: u64,
     /// Objects that could not be probed.
     pub failed_objects: u64,
+    /// Places found by the structure of the code that wait for proof.
+    pub candidates_open: u64,
+    /// Those that proved to be what they were taken for.
+    pub candidates_confirmed: u64,
+    /// Those that did not, and have no probes any more.
+    pub candidates_refuted: u64,
     /// Processes in scope now.
     pub processes: u64,
 }
@@ -100,6 +106,9 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             attached_objects,
             attached_probes,
             failed_objects,
+            candidates_open,
+            candidates_confirmed,
+            candidates_refuted,
             processes,
         } = stats;
         Self {
@@ -117,6 +126,9 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             attached_objects,
             attached_probes,
             failed_objects,
+            candidates_open,
+            candidates_confirmed,
+            candidates_refuted,
             processes,
         }
     }
@@ -179,6 +191,16 @@ pub fn prometheus(report: &StatusReport) -> String {
         "counter",
         "Objects that could not be probed.",
         &[("", capture.failed_objects)],
+    );
+    family(
+        "candidate_places",
+        "gauge",
+        "Places found by the structure of the code, by what they turned out to be.",
+        &[
+            ("{proof=\"open\"}", capture.candidates_open),
+            ("{proof=\"confirmed\"}", capture.candidates_confirmed),
+            ("{proof=\"refuted\"}", capture.candidates_refuted),
+        ],
     );
     family("processes", "gauge", "Processes in scope.", &[("", capture.processes)]);
     family(
