@@ -20,7 +20,7 @@ macro_rules! plain_data {
 plain_data!(CallArgs, CallKey, Connection, ConnectionKey, ProcessState, SiteCounts, VerdictEntry);
 
 const _: () = {
-    assert!(size_of::<CallArgs>() == 5 * 8 + 2 * 4);
+    assert!(size_of::<CallArgs>() == 5 * 8 + 4 * 4);
     assert!(size_of::<CallKey>() == 2 * 4 + 8);
     assert!(size_of::<Connection>() == 7 * 8 + 4 * 4);
     assert!(size_of::<ConnectionKey>() == 2 * 4 + 8);

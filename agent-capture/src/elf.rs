@@ -15,7 +15,9 @@ const SYMBOL: usize = 24;
 const EM_X86_64: u16 = 62;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
+const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const PF_X: u32 = 1;
+const PF_W: u32 = 2;
 const SHT_SYMTAB: u32 = 2;
 const SHT_DYNSYM: u32 = 11;
 const STT_FUNC: u8 = 2;
@@ -51,6 +53,18 @@ pub(crate) struct Extent {
     pub(crate) address: u64,
     /// In bytes. 0: unknown.
     pub(crate) size: u64,
+}
+
+/// A part of the file that is mapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) address: u64,
+    /// In the file.
+    pub(crate) offset: u64,
+    /// In the file.
+    pub(crate) size: u64,
+    pub(crate) executable: bool,
+    pub(crate) writable: bool,
 }
 
 struct Segment {
@@ -162,16 +176,73 @@ impl<'a> Elf<'a> {
         read_at(self.file, offset, length, "code")
     }
 
-    /// What it asks of the dynamic linker; empty for a static file.
-    pub(crate) fn dynamic(&self) -> Result<Dynamic, ElfError> {
+    /// The parts that are mapped.
+    #[expect(dead_code, reason = "the finders by structure use it")]
+    pub(crate) fn loads(&self) -> impl Iterator<Item = Load> {
+        self.segments.iter().filter(|segment| segment.kind == PT_LOAD).map(|segment| Load {
+            address: segment.address,
+            offset: segment.offset,
+            size: segment.file_size,
+            executable: segment.flags & PF_X != 0,
+            writable: segment.flags & PF_W != 0,
+        })
+    }
+
+    /// Address and size of `.eh_frame_hdr`.
+    pub(crate) fn frame_header(&self) -> Option<(u64, u64)> {
+        let segment = self.segments.iter().find(|segment| segment.kind == PT_GNU_EH_FRAME)?;
+        Some((segment.address, segment.file_size))
+    }
+
+    /// The bytes at an address in any segment.
+    pub(crate) fn data(&self, address: u64, length: u64) -> Result<Vec<u8>, ElfError> {
+        let mut loads = self.segments.iter().filter(|segment| segment.kind == PT_LOAD);
+        let offset = loads.find_map(|segment| segment.locate(address)).ok_or(ElfError::Table("data"))?;
+        read_at(self.file, offset, length, "data")
+    }
+
+    /// Up to `length` bytes at an address in any segment: fewer at its end, none elsewhere.
+    pub(crate) fn beginning(&self, address: u64, length: u64) -> Vec<u8> {
+        let mut loads = self.segments.iter().filter(|segment| segment.kind == PT_LOAD);
+        let within = loads.find_map(|segment| {
+            let offset = segment.locate(address)?;
+            Some((offset, length.min(segment.file_size - (address - segment.address))))
+        });
+        within
+            .and_then(|(offset, length)| read_at(self.file, offset, length, "data").ok())
+            .unwrap_or_default()
+    }
+
+    /// Calls `each` with the pieces of a mapped part, which overlap by `overlap` bytes, and the address of each.
+    ///
+    /// # Errors
+    /// When the file ends before the part does.
+    #[expect(dead_code, reason = "the finders by structure use it")]
+    pub(crate) fn each_piece(
+        &self,
+        load: &Load,
+        overlap: u64,
+        mut each: impl FnMut(u64, &[u8]),
+    ) -> Result<(), ElfError> {
+        let part = Section { kind: 0, offset: load.offset, size: load.size, link: 0 };
+        pieces(self.file, &part, overlap, "mapped part", |at, piece| {
+            each(load.address.wrapping_add(at), piece);
+        })
+    }
+
+    /// The entries of the dynamic section.
+    pub(crate) fn dynamic_entries(&self) -> Result<Vec<(u64, u64)>, ElfError> {
         let Some(segment) = self.segments.iter().find(|segment| segment.kind == PT_DYNAMIC) else {
-            return Ok(Dynamic::default());
+            return Ok(Vec::new());
         };
         let entries = read_at(self.file, segment.offset, segment.file_size, "dynamic section")?;
-        let entries: Vec<_> = entries
-            .chunks_exact(16)
-            .filter_map(|entry| Some((u64_at(entry, 0)?, u64_at(entry, 8)?)))
-            .collect();
+        let entries = entries.chunks_exact(16);
+        Ok(entries.filter_map(|entry| Some((u64_at(entry, 0)?, u64_at(entry, 8)?))).collect())
+    }
+
+    /// What it asks of the dynamic linker; empty for a static file.
+    pub(crate) fn dynamic(&self) -> Result<Dynamic, ElfError> {
+        let entries = self.dynamic_entries()?;
         let value = |wanted| entries.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| *value);
         let (Some(address), Some(size)) = (value(DT_STRTAB), value(DT_STRSZ)) else {
             return Ok(Dynamic::default());

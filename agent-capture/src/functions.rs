@@ -14,8 +14,11 @@ pub(crate) struct Function {
 /// Kernel program on each RET of a function of the C calling convention that moves bytes.
 pub(crate) const LEAVE: &str = "leave";
 
-/// OpenSSL 1.1.1 and 3.x, BoringSSL, LibreSSL. An object that has none of the reading and writing ones is no TLS library.
-pub(crate) const FUNCTIONS: [Function; 7] = [
+/// The same for one that returns the number of bytes as an `ssize_t`.
+pub(crate) const LEAVE_LONG: &str = "leave_long";
+
+/// OpenSSL 1.1.1 and 3.x, BoringSSL, LibreSSL, aws-lc; GnuTLS. An object that has none of the reading and writing ones is no TLS library.
+pub(crate) const FUNCTIONS: [Function; 14] = [
     Function { symbol: "SSL_read", entry: "enter_read", leave: Some(LEAVE) },
     Function { symbol: "SSL_write", entry: "enter_write", leave: Some(LEAVE) },
     Function { symbol: "SSL_read_ex", entry: "enter_read_ex", leave: Some(LEAVE) },
@@ -23,10 +26,17 @@ pub(crate) const FUNCTIONS: [Function; 7] = [
     Function { symbol: "SSL_write_ex2", entry: "enter_write_ex2", leave: Some(LEAVE) },
     Function { symbol: "SSL_shutdown", entry: "enter_shutdown", leave: None },
     Function { symbol: "SSL_free", entry: "enter_free", leave: None },
+    Function { symbol: "gnutls_record_recv", entry: "enter_read", leave: Some(LEAVE_LONG) },
+    Function { symbol: "gnutls_record_recv_seq", entry: "enter_read", leave: Some(LEAVE_LONG) },
+    Function { symbol: "gnutls_record_send", entry: "enter_write", leave: Some(LEAVE_LONG) },
+    Function { symbol: "gnutls_record_send2", entry: "enter_write", leave: Some(LEAVE_LONG) },
+    Function { symbol: "gnutls_record_send_range", entry: "enter_write", leave: Some(LEAVE_LONG) },
+    Function { symbol: "gnutls_bye", entry: "enter_shutdown", leave: None },
+    Function { symbol: "gnutls_deinit", entry: "enter_free", leave: None },
 ];
 
 /// Every uprobe program.
-pub(crate) const PROGRAMS: [&str; 8] = [
+pub(crate) const PROGRAMS: [&str; 9] = [
     "enter_read",
     "enter_write",
     "enter_read_ex",
@@ -35,4 +45,5 @@ pub(crate) const PROGRAMS: [&str; 8] = [
     "enter_shutdown",
     "enter_free",
     LEAVE,
+    LEAVE_LONG,
 ];

@@ -25,6 +25,7 @@ mod rules;
 mod settings;
 mod shared;
 mod sites;
+mod structure;
 mod sweep;
 mod table;
 mod tracefs;

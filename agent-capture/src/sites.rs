@@ -4,6 +4,8 @@ use std::fs::File;
 
 use crate::elf::{Elf, ElfError, Extent, SymbolTable};
 use crate::functions::{FUNCTIONS, Function};
+use crate::structure::eh_frame::Frames;
+use crate::structure::{flow, linkage};
 use crate::x86::{self, Scan};
 
 /// Longest function that is decoded, in bytes.
@@ -129,11 +131,12 @@ fn findings(elf: &Elf<'_>, known: &[(Function, Extent)]) -> Findings {
 pub(crate) struct Tracer<'a> {
     elf: &'a Elf<'a>,
     extents: Option<Vec<Extent>>,
+    frames: Option<Frames>,
 }
 
 impl<'a> Tracer<'a> {
     pub(crate) fn new(elf: &'a Elf<'a>) -> Self {
-        Self { elf, extents: None }
+        Self { elf, extents: None, frames: None }
     }
 
     /// The places of the function that begins at `symbol`. `known`: all functions that are probed in this file.
@@ -177,6 +180,7 @@ impl<'a> Tracer<'a> {
         let mut covered = false;
         let mut seen = Vec::new();
         while let Some(target) = targets.pop() {
+            let target = linkage::behind(self.elf, target).unwrap_or(target);
             if seen.contains(&target) || seen.len() >= MAX_TAIL_CALLS {
                 continue;
             }
@@ -209,7 +213,18 @@ impl<'a> Tracer<'a> {
             Some(extents) => extents,
             unread => unread.insert(extents(self.elf).map_err(|error| error.to_string())?),
         };
-        size_at(extents, address).ok_or_else(|| format!("the end of the function at {address:#x} is unknown"))
+        if let Some(size) = size_at(extents, address) {
+            return Ok(size);
+        }
+        // Functions of a library that are not exported have no symbols once it is stripped.
+        let frames = self.frames.get_or_insert_with(|| Frames::read(self.elf));
+        let extent = match frames.beginning_at(self.elf, address) {
+            None if frames.is_empty() => flow::extent(self.elf, address, u64::MAX),
+            known => known,
+        };
+        extent
+            .map(|extent| extent.size)
+            .ok_or_else(|| format!("the end of the function at {address:#x} is unknown"))
     }
 }
 

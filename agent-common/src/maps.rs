@@ -58,6 +58,10 @@ pub struct CallArgs {
     pub direction: u32,
     /// Number of the place that the call came through, if that place has to prove itself (see [`SiteCounts`]); else zero.
     pub site: u32,
+    /// The most bytes that the call can move. 0: unknown. Only a function that is not the one it was taken for returns more.
+    pub requested: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// What went through a place that was found by structure. Value of the array of such places; its index is the number that the place was

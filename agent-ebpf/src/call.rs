@@ -2,7 +2,9 @@
 //!
 //! `int SSL_read(SSL *, void *, int)`, `int SSL_write(SSL *, const void *, int)`,
 //! `int SSL_read_ex(SSL *, void *, size_t, size_t *)`, `int SSL_write_ex(SSL *, const void *, size_t, size_t *)`,
-//! `int SSL_write_ex2(SSL *, const void *, size_t, uint64_t, size_t *)`.
+//! `int SSL_write_ex2(SSL *, const void *, size_t, uint64_t, size_t *)`; and of GnuTLS:
+//! `ssize_t gnutls_record_recv(gnutls_session_t, void *, size_t)`, `ssize_t gnutls_record_send(gnutls_session_t, const void *, size_t)`,
+//! whose variants differ behind the third argument.
 
 use agent_common::{CallArgs, CallKey, CounterIndex, EGRESS, INGRESS};
 use aya_ebpf::{
@@ -51,16 +53,29 @@ pub fn enter_write_ex2(ctx: ProbeContext) -> u32 {
     enter(&ctx, EGRESS, Some(4))
 }
 
-/// Each RET of the functions above.
+/// Each RET of those functions above that return an `int`.
 #[uprobe]
 pub fn leave(ctx: ProbeContext) -> u32 {
+    let value = i64::from(returned(&ctx) as i32);
+    leave_with(&ctx, value, true)
+}
+
+/// Each RET of those functions above that return an `ssize_t`.
+#[uprobe]
+pub fn leave_long(ctx: ProbeContext) -> u32 {
+    let value = returned(&ctx) as i64;
+    // Their third argument may be wider than what was kept of it.
+    leave_with(&ctx, value, false)
+}
+
+#[inline(always)]
+fn leave_with(ctx: &ProbeContext, returned: i64, bounded: bool) -> u32 {
     let pid_tgid = bpf_get_current_pid_tgid();
     let tgid = (pid_tgid >> 32) as u32;
-    let key = CallKey { tgid, reserved: 0, stack: stack(&ctx) };
+    let key = CallKey { tgid, reserved: 0, stack: stack(ctx) };
     // SAFETY: the frame that this key names is running here, so nothing else writes its entry.
     let Some(args) = (unsafe { CALLS.get(key) }).copied() else { return 0 };
     let _ = CALLS.remove(key);
-    let returned = returned(&ctx) as i32;
     if returned <= 0 {
         return 0; // Failed, or would block: the buffer holds nothing of this call.
     }
@@ -80,6 +95,9 @@ pub fn leave(ctx: ProbeContext) -> u32 {
     };
     if length == 0 {
         return 0;
+    }
+    if bounded && args.requested != 0 && length > args.requested as u64 {
+        return 0; // No reader or writer does that: this is another function than it was taken for.
     }
     account(tgid, pid_tgid as u32, &args, length);
     0
@@ -102,6 +120,8 @@ fn enter(ctx: &ProbeContext, direction: u8, count_argument: Option<usize>) -> u3
         birth,
         direction: direction as u32,
         site: site(ctx),
+        requested: requested(argument(ctx, 2), count_argument.is_some()),
+        reserved: 0,
     };
     let key = CallKey { tgid, reserved: 0, stack: stack(ctx) };
     if CALLS.insert(key, args, 0).is_err() {
@@ -110,4 +130,10 @@ fn enter(ctx: &ProbeContext, direction: u8, count_argument: Option<usize>) -> u3
         forget(tgid, pid_tgid as u32, args.handle);
     }
     0
+}
+
+/// The length that a call asks for; 0 when it does not fit. Where the caller passes an `int`, the upper half of the register means nothing.
+#[inline(always)]
+fn requested(length: u64, wide: bool) -> u32 {
+    if wide && length > u32::MAX as u64 { 0 } else { length as u32 }
 }

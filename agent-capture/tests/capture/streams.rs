@@ -39,6 +39,27 @@ fn curl_is_captured_from_its_first_byte() {
 }
 
 #[test]
+fn wget_is_captured_through_gnutls() {
+    let (Some(wget), Some(mut session)) = (program("wget"), Session::default()) else { return };
+    let server = Server::start();
+    let (body, answer) = (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    std::fs::write(body.path(), "w".repeat(300_000)).unwrap();
+    let mut command = Command::new(wget);
+    command
+        .args(["-q", "--no-check-certificate", "-O"])
+        .arg(answer.path())
+        .arg("--post-file")
+        .arg(body.path());
+    session.run(command.arg(server.url("/echo")));
+    assert_eq!(std::fs::read(answer.path()).unwrap(), [b'w'; 300_000]);
+    let stream = session.collected.only();
+    let (received, sent) = server.kept(0);
+    assert_eq!(Stream::whole(&stream.egress), received);
+    assert_eq!(Stream::whole(&stream.ingress), sent);
+    assert_eq!(session.stats().lost_bytes(), 0);
+}
+
+#[test]
 fn node_is_captured_through_its_own_executable() {
     let (Some(node), Some(mut session)) = (program("node"), Session::default()) else { return };
     let server = Server::start();
