@@ -1,6 +1,6 @@
 //! Puts the probes on a file, once a file, and takes those of refuted candidates off again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -118,12 +118,21 @@ impl Attacher {
         let mut failed = !problems.is_empty();
         let mut attachment =
             Attachment { shown: shown.to_owned(), links: Vec::new(), candidates: Vec::new() };
-        let mut probed_returns = HashSet::new();
+        let named: Vec<&Site> = sites.iter().filter(|site| site.certainty == Certainty::Named).collect();
+        // All at once; where that is refused, one by one, to get what can be had and to name what cannot.
+        match self.attach_sites(file, &named, 0) {
+            Ok(links) => attachment.links = links,
+            Err(error) => {
+                tracing::debug!(file = %shown.display(), error, "the TLS functions are probed one by one");
+            }
+        }
+        let one_by_one = attachment.links.is_empty();
         for site in &sites {
             let attached = match site.certainty {
-                Certainty::Named => self
-                    .attach_site(file, site, 0, &mut probed_returns)
-                    .map(|links| attachment.links.extend(links)),
+                Certainty::Named if one_by_one => {
+                    self.attach_sites(file, &[site], 0).map(|links| attachment.links.extend(links))
+                }
+                Certainty::Named => Ok(()),
                 Certainty::Candidate => {
                     self.attach_candidate(file, site).map(|candidate| attachment.candidates.push(candidate))
                 }
@@ -158,7 +167,7 @@ impl Attacher {
             0
         };
         // Its RETs are its own: another that shares them may be taken off.
-        match self.attach_site(file, site, number, &mut HashSet::new()) {
+        match self.attach_sites(file, &[site], number) {
             Ok(links) => Ok(Candidate {
                 function: site.function.symbol,
                 entry: site.entry,
@@ -176,21 +185,24 @@ impl Attacher {
 
     /// The RETs first: an entry without them would leave arguments behind that nobody collects.
     /// Functions that end in the same tail call share RETs.
-    fn attach_site(
-        &mut self,
-        file: &File,
-        site: &Site,
-        number: u32,
-        probed: &mut HashSet<(&'static str, u64)>,
-    ) -> Result<Vec<Link>, String> {
-        let mut links = Vec::with_capacity(site.returns.len() + 1);
-        if let Some(leave) = site.function.leave {
-            for offset in site.returns.iter().filter(|offset| !probed.contains(&(leave, **offset))) {
-                links.push(self.probes.attach(leave, file, *offset, 0)?);
+    fn attach_sites(&mut self, file: &File, sites: &[&Site], number: u32) -> Result<Vec<Link>, String> {
+        let mut returns: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+        let mut entries: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+        for site in sites {
+            if let Some(leave) = site.function.leave
+                && !site.returns.is_empty()
+            {
+                returns.entry(leave).or_default().extend(&site.returns);
             }
-            probed.extend(site.returns.iter().map(|offset| (leave, *offset)));
+            entries.entry(site.function.entry).or_default().insert(site.entry);
         }
-        links.push(self.probes.attach(site.function.entry, file, site.entry, number)?);
+        let mut links = Vec::with_capacity(returns.len() + entries.len());
+        for (places, number) in [(returns, 0), (entries, number)] {
+            for (program, offsets) in places {
+                let offsets: Vec<u64> = offsets.into_iter().collect();
+                links.push(self.probes.attach(program, file, &offsets, number)?);
+            }
+        }
         Ok(links)
     }
 
@@ -227,8 +239,8 @@ impl Attacher {
 
 impl Attachment {
     fn probes(&self) -> u64 {
-        let candidates: usize = self.candidates.iter().map(|candidate| candidate.links.len()).sum();
-        (self.links.len() + candidates) as u64
+        let links = self.candidates.iter().flat_map(|candidate| &candidate.links).chain(&self.links);
+        links.map(Link::probes).sum()
     }
 
     /// Places that are not proven.
@@ -276,9 +288,9 @@ fn outcome(attachment: Option<&Attachment>) -> Outcome {
     if attachment.is_some() { Outcome::Probed } else { Outcome::Plain }
 }
 
-/// Takes probes off without waiting: the kernel lets each wait for a grace period.
+/// Takes probes off without waiting: the kernel lets each perf event wait for a grace period.
 fn retire(links: Vec<Link>) {
-    if links.is_empty() {
+    if !links.iter().any(Link::is_slow) {
         return;
     }
     let thread = std::thread::Builder::new().name("wirespan-detach".to_owned());

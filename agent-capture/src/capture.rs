@@ -33,6 +33,8 @@ pub struct Capture {
     rules: Arc<Rules>,
     commands: Sender<Command>,
     watcher: Option<JoinHandle<()>>,
+    refused: Vec<String>,
+    multi_links: bool,
 }
 
 /// While it is held, children of this very process are in scope from their birth. See [`Capture::inherit_from_self`].
@@ -59,7 +61,8 @@ impl Capture {
             return Err(CaptureError::PidNamespace);
         }
         let tracefs = tracefs::find_or_mount()?;
-        let Kernel { ebpf, cookies, maps, data, control } = Kernel::load(config, &tracefs)?;
+        let Kernel { ebpf, multi, refused, cookies, maps, data, control } = Kernel::load(config, &tracefs)?;
+        let multi_links = multi.is_some();
         let data = Ring::new(data)?;
         let control = Ring::new(control)?;
         let shared = Arc::new(Shared::new(maps)?);
@@ -68,7 +71,7 @@ impl Capture {
         let watcher = Watcher::new(
             Arc::clone(&shared),
             control,
-            Attacher::new(Probes::new(ebpf, cookies)),
+            Attacher::new(Probes::new(ebpf, multi, cookies)),
             Arc::clone(&rules),
             receiver,
             config.max_connections,
@@ -79,7 +82,7 @@ impl Capture {
             .map_err(|error| CaptureError::system("starting the thread that follows processes", error))?;
         let interval = Duration::from_millis(config.drain_interval_ms.into());
         let reader = Reader::new(Arc::clone(&shared), data, interval);
-        let capture = Self { shared, reader, rules, commands, watcher: Some(watcher) };
+        let capture = Self { shared, reader, rules, commands, watcher: Some(watcher), refused, multi_links };
         let running = admit_running(&capture.shared, &capture.rules);
         capture.ask(|done| Command::Scan(running, done))?;
         Ok(capture)
@@ -172,6 +175,18 @@ impl Capture {
     pub fn drain(&mut self, sink: &mut dyn FnMut(CaptureEvent)) -> Result<usize, CaptureError> {
         self.ask(Command::Sync)?;
         Ok(self.reader.drain(sink))
+    }
+
+    /// Whether probes are attached by multi-uprobe link (Linux 6.6), and not by perf event.
+    #[must_use]
+    pub fn has_multi_links(&self) -> bool {
+        self.multi_links
+    }
+
+    /// Kernel programs that this kernel refused and that the capture does without, each with the kernel's words.
+    #[must_use]
+    pub fn refused_programs(&self) -> &[String] {
+        &self.refused
     }
 
     /// A handle to set verdicts with, also from inside the sink of [`Self::poll`].

@@ -31,6 +31,8 @@ pub struct CaptureConfig {
     pub max_call_bytes: u32,
     /// Most connections tracked in the kernel at once.
     pub max_connections: u32,
+    /// Attach by perf event even where the kernel has multi-uprobe links.
+    pub perf_events: bool,
     /// Longest time between two drains of the ring buffer, in milliseconds.
     pub drain_interval_ms: u32,
 }
@@ -42,6 +44,7 @@ impl Default for CaptureConfig {
             ring_bytes: 32 << 20,
             max_call_bytes: 32 << 20,
             max_connections: 65_536,
+            perf_events: false,
             drain_interval_ms: 10,
         }
     }

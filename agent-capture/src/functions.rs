@@ -35,6 +35,18 @@ pub(crate) const FUNCTIONS: [Function; 14] = [
     Function { symbol: "gnutls_deinit", entry: "enter_free", leave: None },
 ];
 
+/// The programs without which nothing is captured. A kernel that refuses one of the others is used without it.
+pub(crate) const REQUIRED: [&str; 8] = [
+    "enter_read",
+    "enter_write",
+    "enter_read_ex",
+    "enter_write_ex",
+    "enter_write_ex2",
+    "enter_shutdown",
+    "enter_free",
+    LEAVE,
+];
+
 /// Every uprobe program.
 pub(crate) const PROGRAMS: [&str; 9] = [
     "enter_read",

@@ -17,6 +17,8 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 use crate::abi::Abi;
 use crate::error::chain;
+use crate::functions::{PROGRAMS, REQUIRED};
+use crate::multi::MultiPrograms;
 use crate::settings::Settings;
 use crate::tracefs::Format;
 use crate::{CaptureConfig, CaptureError};
@@ -120,6 +122,10 @@ impl Maps {
 pub(crate) struct Kernel {
     /// Holds the programs; they are unloaded with it.
     pub(crate) ebpf: Ebpf,
+    /// The uprobe programs, where they are attached by multi-uprobe link.
+    pub(crate) multi: Option<MultiPrograms>,
+    /// Programs that this kernel refused and that the capture goes on without, with the kernel's words.
+    pub(crate) refused: Vec<String>,
     /// Whether attachments can carry a number (Linux 5.15).
     pub(crate) cookies: bool,
     /// Maps for both threads.
@@ -139,10 +145,7 @@ impl Kernel {
         let cookies = has_cookies();
         let mut ebpf = create(config, &settings, offsets, cookies)?;
         fill_rules(&mut ebpf, &settings)?;
-        for program in crate::functions::PROGRAMS {
-            let probe: &mut UProbe = program_mut(&mut ebpf, program)?;
-            probe.load().map_err(|error| program_error(program, &error))?;
-        }
+        let (multi, refused) = load_probes(&mut ebpf, config.perf_events)?;
         for (category, name) in TRACEPOINTS {
             let tracepoint: &mut TracePoint = program_mut(&mut ebpf, name)?;
             tracepoint.load().map_err(|error| program_error(name, &error))?;
@@ -161,8 +164,39 @@ impl Kernel {
         };
         let data = ring(&mut ebpf, "DATA")?;
         let control = ring(&mut ebpf, "CONTROL")?;
-        Ok(Self { ebpf, cookies, maps, data, control })
+        Ok(Self { ebpf, multi, cookies, refused, maps, data, control })
     }
+}
+
+/// Loads the uprobe programs in the form in which this kernel attaches them. Also returns what was refused and can be done without.
+fn load_probes(
+    ebpf: &mut Ebpf,
+    perf_events: bool,
+) -> Result<(Option<MultiPrograms>, Vec<String>), CaptureError> {
+    if !perf_events && let Some((multi, refused)) = MultiPrograms::load(OBJECT, ebpf, &PROGRAMS)? {
+        return Ok((Some(multi), dispensable(refused)?));
+    }
+    let mut refused = Vec::new();
+    for program in PROGRAMS {
+        let probe: &mut UProbe = program_mut(ebpf, program)?;
+        if let Err(error) = probe.load() {
+            refused.push((program, program_error(program, &error)));
+        }
+    }
+    Ok((None, dispensable(refused)?))
+}
+
+/// The refusals in words, unless one of them is the end.
+fn dispensable(refused: Vec<(&'static str, CaptureError)>) -> Result<Vec<String>, CaptureError> {
+    let mut words = Vec::new();
+    for (program, error) in refused {
+        if REQUIRED.contains(&program) || matches!(error, CaptureError::Privileges { .. }) {
+            return Err(error);
+        }
+        tracing::warn!(program, %error, "the capture goes on without a kernel program");
+        words.push(error.to_string());
+    }
+    Ok(words)
 }
 
 /// Whether attachments can carry a number.
@@ -308,20 +342,27 @@ fn load_error(error: &EbpfError) -> CaptureError {
 
 /// The kernel refused a program.
 pub(crate) fn program_error(program: &str, error: &ProgramError) -> CaptureError {
-    // A verifier's refusal is EACCES too, but it comes with a log.
     if let ProgramError::LoadError { io_error, verifier_log } = error {
-        let log = verifier_log.to_string();
-        if !log.trim().is_empty() {
-            let lines: Vec<_> = log.lines().collect();
-            let tail = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n");
-            return CaptureError::Program {
-                program: program.to_owned(),
-                detail: format!("{io_error}\n{tail}"),
-            };
-        }
+        let copy = io_error
+            .raw_os_error()
+            .map_or_else(|| io::Error::other(io_error.to_string()), io::Error::from_raw_os_error);
+        return refusal(program, copy, &verifier_log.to_string());
     }
     refused(error)
         .unwrap_or_else(|| CaptureError::Program { program: program.to_owned(), detail: chain(error) })
+}
+
+/// The kernel refused to load a program. A verifier's refusal is a matter of permission by its number too, but it comes with a log.
+pub(crate) fn refusal(program: &str, error: io::Error, log: &str) -> CaptureError {
+    let lines: Vec<_> = log.trim().lines().collect();
+    if lines.is_empty() && matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES)) {
+        return CaptureError::Privileges { source: error };
+    }
+    let tail = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n");
+    CaptureError::Program {
+        program: program.to_owned(),
+        detail: format!("{error}\n{tail}").trim().to_owned(),
+    }
 }
 
 /// Most bytes that the kernel programs can copy of one call.

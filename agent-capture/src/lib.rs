@@ -15,6 +15,7 @@ mod event;
 mod functions;
 mod kernel;
 mod linker;
+mod multi;
 mod preflight;
 mod probes;
 mod procfs;

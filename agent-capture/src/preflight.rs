@@ -10,6 +10,7 @@ use aya::sys::{BpfHelper, is_helper_supported, is_map_supported, is_program_supp
 
 use crate::error::chain;
 use crate::kernel::Offsets;
+use crate::multi;
 use crate::settings::cgroup2_mount;
 use crate::tracefs;
 
@@ -211,8 +212,11 @@ fn programs() -> Check {
 fn uprobes() -> Check {
     const NAME: &str = "uprobes";
     const TYPE: &str = "/sys/bus/event_source/devices/uprobe/type";
+    if multi::probe().unwrap_or(false) {
+        return ok(NAME, "by multi-uprobe link");
+    }
     match fs::read_to_string(TYPE) {
-        Ok(_) => ok(NAME, "by perf event"),
+        Ok(_) => ok(NAME, "by perf event (multi-uprobe links came with Linux 6.6)"),
         Err(error) => {
             failed(NAME, format!("{TYPE}: {error}"), "use a kernel with CONFIG_UPROBE_EVENTS, and mount /sys")
         }

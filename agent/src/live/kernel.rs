@@ -16,6 +16,7 @@ pub fn kernel_config(section: &CaptureSection, scope: Scope) -> CaptureConfig {
         max_call_bytes: section.max_call_size.as_u32(),
         max_connections: section.max_connections,
         drain_interval_ms: u32::try_from(section.drain_interval.0.as_millis()).unwrap_or(u32::MAX).max(1),
+        ..CaptureConfig::default()
     }
 }
 
