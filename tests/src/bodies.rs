@@ -106,11 +106,20 @@ pub fn account(file: &Path) -> Result<Account> {
 /// Names what differs.
 pub fn equal(file: &Path, seen: &[Seen]) -> Result<()> {
     let streams = streams(file)?;
+    let is_http2 = |connection: &ConnectionId| {
+        streams.egress.get(connection).is_some_and(|bytes| bytes.starts_with(messages::PREFACE))
+    };
     let captured = |side: &BTreeMap<ConnectionId, Vec<u8>>| -> Result<Vec<Fingerprint>> {
         let mut found = Vec::new();
         for (connection, bytes) in side {
-            let messages = messages::split(bytes).with_context(|| format!("{connection:?}"))?;
-            found.extend(messages.iter().map(|message| Fingerprint::of(&message.body)));
+            let context = || format!("{connection:?}");
+            if is_http2(connection) {
+                let bodies = messages::http2(bytes).with_context(context)?;
+                found.extend(bodies.iter().map(|body| Fingerprint::of(body)));
+            } else {
+                let messages = messages::split(bytes).with_context(context)?;
+                found.extend(messages.iter().map(|message| Fingerprint::of(&message.body)));
+            }
         }
         Ok(found)
     };

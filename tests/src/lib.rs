@@ -8,6 +8,7 @@ pub mod bodies;
 pub mod capture;
 pub mod daemon;
 pub mod demo;
+pub mod matrix;
 pub mod messages;
 pub mod need;
 pub mod process;

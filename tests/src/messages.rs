@@ -1,6 +1,8 @@
-//! A small HTTP/1.1 reader of whole streams, independent of the one that is tested: cuts a direction into bodies.
+//! Small readers of whole streams, HTTP/1.1 and HTTP/2, independent of those that are tested: they cut a direction into bodies.
 
-use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,44 @@ pub fn split(mut bytes: &[u8]) -> Result<Vec<Message>> {
         }
     }
     Ok(messages)
+}
+
+/// What a client of HTTP/2 begins with.
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The bodies of one direction of an HTTP/2 connection, one for each stream that has a head.
+///
+/// # Errors
+/// When the bytes are no sequence of frames, or a message in them has no end.
+pub fn http2(bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const END_STREAM: u8 = 1;
+    const PADDED: u8 = 8;
+    let mut bytes = bytes.strip_prefix(PREFACE).unwrap_or(bytes);
+    let mut bodies: BTreeMap<u32, (Vec<u8>, bool)> = BTreeMap::new();
+    while let Some((head, rest)) = bytes.split_first_chunk::<9>() {
+        let [a, b, c, kind, flags, stream @ ..] = *head;
+        let length = u32::from_be_bytes([0, a, b, c]);
+        let (payload, after) =
+            rest.split_at_checked(usize::try_from(length)?).context("a frame that is cut off")?;
+        bytes = after;
+        if kind != DATA && kind != HEADERS {
+            continue;
+        }
+        let (body, ended) = bodies.entry(u32::from_be_bytes(stream) & 0x7fff_ffff).or_default();
+        *ended |= flags & END_STREAM != 0;
+        if kind == DATA && flags & PADDED == 0 {
+            body.extend_from_slice(payload);
+        } else if kind == DATA {
+            let (padding, data) = payload.split_first().context("a padded frame without padding")?;
+            let length = data.len().checked_sub(usize::from(*padding)).context("more padding than frame")?;
+            body.extend(data.iter().take(length));
+        }
+    }
+    ensure!(bytes.is_empty(), "a frame head that is cut off");
+    ensure!(bodies.values().all(|(_, ended)| *ended), "a message without an end");
+    Ok(bodies.into_values().map(|(body, _)| body).collect())
 }
 
 fn one(bytes: &[u8]) -> Result<(Message, &[u8])> {
@@ -93,5 +133,18 @@ mod tests {
         assert!(split(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab").is_err());
         assert!(split(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nd").is_err());
         assert!(split(b"HTTP/1.1 200").is_err());
+    }
+
+    #[test]
+    fn frames_are_cut_into_bodies() {
+        let mut bytes = PREFACE.to_vec();
+        bytes.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]); // SETTINGS
+        bytes.extend([0, 0, 1, 1, 4, 0, 0, 0, 1, 0x82]);
+        bytes.extend([0, 0, 1, 1, 5, 0, 0, 0, 3, 0x82]); // no body
+        bytes.extend([0, 0, 2, 0, 0, 0, 0, 0, 1, b'a', b'b']);
+        bytes.extend([0, 0, 4, 0, 9, 0, 0, 0, 1, 2, b'c', 0, 0]); // padded, the end
+        assert_eq!(http2(&bytes).unwrap(), [b"abc".to_vec(), Vec::new()]);
+        assert!(http2(&bytes[..bytes.len() - 1]).is_err(), "cut off");
+        assert!(http2(&bytes[..bytes.len() - 13]).is_err(), "without an end");
     }
 }

@@ -24,6 +24,24 @@ pub enum Program {
     Curl,
     /// Our Go program: net/http as the server or the client of a captured process.
     Go,
+    /// The matrix's Go client.
+    GoClient,
+    /// The same without symbols and debugging information.
+    GoStripped,
+    /// wget: GnuTLS.
+    Wget,
+    /// Ruby: libssl.so.3.
+    Ruby,
+    /// PHP: libssl.so.3, by itself or through libcurl.
+    Php,
+    /// Bun: `BoringSSL` inside a stripped executable.
+    Bun,
+    /// Deno: rustls inside a stripped executable.
+    Deno,
+    /// Codex: static musl, stripped.
+    Codex,
+    /// Java: JSSE, no native TLS.
+    Java,
 }
 
 /// The target directory: where cargo put this crate's build.
@@ -35,7 +53,9 @@ pub fn target() -> PathBuf {
     }
 }
 
-fn clients() -> PathBuf {
+/// The folder of the client programs.
+#[must_use]
+pub fn clients() -> PathBuf {
     std::env::var_os("WIRESPAN_CLIENTS").map_or_else(|| target().join("clients"), PathBuf::from)
 }
 
@@ -51,6 +71,7 @@ pub fn script(name: &str) -> PathBuf {
 /// When it is not installed.
 pub fn find(program: Program) -> Result<PathBuf> {
     let modules = clients().join("node/node_modules");
+    let executables = clients().join("executables/node_modules");
     let candidates = match program {
         Program::Python => vec![clients().join("python/bin/python")],
         Program::Reference => vec![clients().join("reference/bin/python")],
@@ -59,10 +80,24 @@ pub fn find(program: Program) -> Result<PathBuf> {
         Program::NodeOpenSsl11 => vec![modules.join("node-openssl11/bin/node")],
         Program::Curl => on_path("curl"),
         Program::Go => vec![clients().join("go/http2")],
+        Program::GoClient => vec![clients().join("go/matrix")],
+        Program::GoStripped => vec![clients().join("go/matrix-stripped")],
+        Program::Wget => on_path("wget"),
+        Program::Ruby => on_path("ruby"),
+        Program::Php => on_path("php"),
+        Program::Bun => vec![executables.join("bun/bin/bun")],
+        Program::Deno => vec![executables.join("deno/deno")],
+        Program::Codex => {
+            let vendor = executables.join("codex/vendor");
+            let targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
+            targets.map(|target| vendor.join(target).join("bin/codex")).to_vec()
+        }
+        Program::Java if !clients().join("java/Client.class").is_file() => Vec::new(),
+        Program::Java => on_path("java"),
     };
     match candidates.into_iter().find(|file| file.is_file()) {
         Some(found) => Ok(found),
-        None => bail!("{program:?} is not installed for the tests: run `cargo xtask setup --clients`"),
+        None => bail!("{program:?} is not installed for the tests: run `cargo xtask setup --clients --full`"),
     }
 }
 

@@ -12,6 +12,7 @@ mod every_client;
 mod exec;
 mod fuzz;
 mod lint;
+mod matrix;
 mod mutations;
 mod paths;
 mod prices;
@@ -43,6 +44,8 @@ enum Task {
     Demo(demo::Options),
     /// Set up what is missing and run every test
     Test(test::Options),
+    /// Capture every client in every way; writes docs/matrix.md
+    Matrix(matrix::Options),
     /// Measure; writes docs/benchmarks.md
     Bench(bench::Options),
     /// Send spans to real backends (Phoenix, MLflow) and read them back; writes docs/backends.md
@@ -67,6 +70,7 @@ fn main() -> Result<()> {
         Task::Build(options) => build::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Matrix(options) => matrix::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Backends(options) => backends::run(&options),
         Task::Fmt(options) => lint::fmt(&options),

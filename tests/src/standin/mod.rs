@@ -28,6 +28,7 @@ pub use wish::Wish;
 #[derive(Debug)]
 pub struct Standin {
     port: u16,
+    scheme: &'static str,
     state: Arc<server::State>,
     identity: tls::Identity,
     // Dropped last: the server's threads end with it.
@@ -59,6 +60,15 @@ impl Standin {
         Self::start_with(port, &["http/1.1"])
     }
 
+    /// Plain HTTP/1.1, without TLS.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub fn start_plain() -> Result<Self> {
+        Self::start_with(0, &[])
+    }
+
+    /// Without protocols there is no TLS. The port is bound by the calling thread, in its network namespace.
     fn start_with(port: u16, protocols: &[&str]) -> Result<Self> {
         let identity = tls::Identity::new(protocols)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -72,9 +82,10 @@ impl Standin {
             .with_context(|| format!("could not listen on 127.0.0.1:{port}"))?;
         let port = listener.local_addr().context("address of the stand-in")?.port();
         let state = Arc::new(server::State::default());
-        let acceptor = TlsAcceptor::from(Arc::clone(&identity.config));
+        let acceptor = (!protocols.is_empty()).then(|| TlsAcceptor::from(Arc::clone(&identity.config)));
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
         runtime.spawn(server::serve(listener, acceptor, Arc::clone(&state)));
-        Ok(Self { port, state, identity, _runtime: runtime })
+        Ok(Self { port, scheme, state, identity, _runtime: runtime })
     }
 
     /// Port on 127.0.0.1.
@@ -83,14 +94,14 @@ impl Standin {
         self.port
     }
 
-    /// `https://localhost:PORT` and the wishes, without a slash at the end.
+    /// `https://localhost:PORT` (or `http:`) and the wishes, without a slash at the end.
     #[must_use]
     pub fn url(&self, wishes: &str) -> String {
         let wishes = wishes.trim_matches('/');
         if wishes.is_empty() {
-            format!("https://localhost:{}", self.port)
+            format!("{}://localhost:{}", self.scheme, self.port)
         } else {
-            format!("https://localhost:{}/{wishes}", self.port)
+            format!("{}://localhost:{}/{wishes}", self.scheme, self.port)
         }
     }
 
@@ -112,6 +123,23 @@ impl Standin {
         ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"]
             .map(|name| (name, self.authority()))
             .to_vec()
+    }
+
+    /// Requests with the wish `gate` that have come so far.
+    #[must_use]
+    pub fn came_to_the_gate(&self) -> u64 {
+        self.state.came_to_the_gate()
+    }
+
+    /// Lets requests with the wish `gate` be answered, those that wait and those to come.
+    pub fn open_gate(&self) {
+        self.state.open_gate();
+    }
+
+    /// Requests received so far: the number of the next one.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.state.received()
     }
 
     /// Everything answered so far.

@@ -11,7 +11,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::{Answer, Entity, Question, paced};
@@ -25,9 +27,30 @@ use super::{anthropic, bedrock, gemini, openai, responses};
 pub(super) struct State {
     seen: Mutex<Vec<Seen>>,
     next: AtomicU64,
+    waiting: AtomicU64,
+    gate: watch::Sender<bool>,
 }
 
 impl State {
+    /// Requests that came to the gate, open or not.
+    pub(super) fn came_to_the_gate(&self) -> u64 {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.next.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn open_gate(&self) {
+        self.gate.send_replace(true);
+    }
+
+    async fn pass_the_gate(&self) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        // The sender lives as long as this state.
+        drop(self.gate.subscribe().wait_for(|open| *open).await);
+    }
+
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -37,8 +60,8 @@ impl State {
     }
 }
 
-/// Accepts until dropped.
-pub(super) async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
+/// Accepts until dropped; without an acceptor, plain HTTP.
+pub(super) async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, state: Arc<State>) {
     loop {
         // A connection that breaks is the client's business; the next accept goes on.
         let Ok((stream, _)) = listener.accept().await else {
@@ -49,17 +72,27 @@ pub(super) async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: A
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>) {
+async fn connection(stream: TcpStream, acceptor: Option<TlsAcceptor>, state: Arc<State>) {
     // Small writes must leave at once, or pauses shorter than the kernel's would vanish.
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Ok(stream) = acceptor.accept(stream).await else { return };
+    match acceptor {
+        None => exchanges(stream, false, state).await,
+        Some(acceptor) => {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            exchanges(stream, http2, state).await;
+        }
+    }
+}
+
+async fn exchanges(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, http2: bool, state: Arc<State>) {
     let service = service_fn(move |request| {
         let state = Arc::clone(&state);
         async move { Ok::<_, Infallible>(respond(request, &state).await) }
     });
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+    if http2 {
         let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), service)
             .await;
@@ -89,6 +122,9 @@ async fn respond(request: Request<Incoming>, state: &State) -> Response<Paced> {
     let wish = Wish::from_path(&path);
     if !wish.hold.is_zero() {
         tokio::time::sleep(wish.hold).await;
+    }
+    if wish.gate {
+        state.pass_the_gate().await;
     }
     let answer = answer(number, &head.method, &path, &bytes, &wish);
     let (status, facts) = (answer.status, answer.facts.clone());

@@ -27,6 +27,8 @@ pub struct Wish {
     pub search: bool,
     /// `hold=MS`: pause before the first byte of the answer.
     pub hold: Duration,
+    /// `gate`: no byte of the answer before the gate is open.
+    pub gate: bool,
 }
 
 impl Default for Wish {
@@ -43,6 +45,7 @@ impl Default for Wish {
             think: false,
             search: false,
             hold: Duration::ZERO,
+            gate: false,
         }
     }
 }
@@ -68,6 +71,7 @@ impl Wish {
                 ("break", ..) => wish.error_in_stream = true,
                 ("think", ..) => wish.think = true,
                 ("search", ..) => wish.search = true,
+                ("gate", ..) => wish.gate = true,
                 _ => {}
             }
         }
