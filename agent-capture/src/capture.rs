@@ -81,7 +81,8 @@ impl Capture {
             .spawn(move || watcher.run())
             .map_err(|error| CaptureError::system("starting the thread that follows processes", error))?;
         let interval = Duration::from_millis(config.drain_interval_ms.into());
-        let reader = Reader::new(Arc::clone(&shared), data, interval);
+        let watchdog = Duration::from_millis(config.watchdog_ms.into());
+        let reader = Reader::new(Arc::clone(&shared), data, interval, watchdog);
         let capture = Self { shared, reader, rules, commands, watcher: Some(watcher), refused, multi_links };
         let running = admit_running(&capture.shared, &capture.rules);
         capture.ask(|done| Command::Scan(running, done))?;
@@ -221,6 +222,9 @@ impl Capture {
             lost_call_bound_bytes: counter(CounterIndex::CallBoundBytes),
             lost_fault_bytes: counter(CounterIndex::FaultBytes),
             lost_table_full_bytes: counter(CounterIndex::TableFullBytes),
+            lost_quiet_bytes: counter(CounterIndex::QuietBytes),
+            shed_bytes: counter(CounterIndex::ShedBytes),
+            shed_connections: counter(CounterIndex::ShedConnections),
             skipped_bytes: counter(CounterIndex::SkippedBytes),
             lost_control_events: counter(CounterIndex::ControlEvents) + self.shared.lost_messages(),
             untracked_calls: counter(CounterIndex::CallsUntracked),

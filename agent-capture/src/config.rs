@@ -35,6 +35,8 @@ pub struct CaptureConfig {
     pub perf_events: bool,
     /// Longest time between two drains of the ring buffer, in milliseconds.
     pub drain_interval_ms: u32,
+    /// When the reader has not come by for so many milliseconds, the kernel programs stop copying until it does. 0: never.
+    pub watchdog_ms: u32,
 }
 
 impl Default for CaptureConfig {
@@ -46,6 +48,7 @@ impl Default for CaptureConfig {
             max_connections: 65_536,
             perf_events: false,
             drain_interval_ms: 10,
+            watchdog_ms: 2_000,
         }
     }
 }

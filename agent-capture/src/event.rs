@@ -118,6 +118,9 @@ pub enum Verdict {
     HeadsOnly,
     /// Not a protocol that is understood: copy nothing any more.
     Ignore,
+    /// Given up because the agent is at a ceiling: copy nothing while it sheds (see [`Verdicts::shed_new`](crate::Verdicts::shed_new)), then
+    /// nothing until a request begins.
+    Shed,
 }
 
 /// Counters since the start, all monotonic. Bytes are plaintext bytes.
@@ -137,6 +140,12 @@ pub struct CaptureStats {
     pub lost_fault_bytes: u64,
     /// Lost because the table of connections was full.
     pub lost_table_full_bytes: u64,
+    /// Lost because the reader had not come by for too long, so that nothing was copied.
+    pub lost_quiet_bytes: u64,
+    /// On connections that were given up at a ceiling. Not part of [`Self::lost_bytes`].
+    pub shed_bytes: u64,
+    /// Connections given up at a ceiling.
+    pub shed_connections: u64,
     /// Not copied on purpose: not HTTP, or switched to heads only.
     pub skipped_bytes: u64,
     /// Calls whose bytes could not be followed: nothing is known of them, and their connection begins anew.
@@ -169,5 +178,6 @@ impl CaptureStats {
             + self.lost_call_bound_bytes
             + self.lost_fault_bytes
             + self.lost_table_full_bytes
+            + self.lost_quiet_bytes
     }
 }

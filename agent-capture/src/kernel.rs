@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use agent_common::{
-    ABI_VERSION, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex, MAX_CHUNK,
-    MAX_CHUNKS, ProcessState, SiteCounts, VerdictEntry,
+    ABI_VERSION, AgentIndex, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex,
+    MAX_CHUNK, MAX_CHUNKS, ProcessState, SiteCounts, VerdictEntry,
 };
 use aya::maps::{Array, CgroupArray, HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::programs::{ProgramError, ProgramType, TracePoint, UProbe};
@@ -20,6 +20,7 @@ use crate::error::chain;
 use crate::functions::{PROGRAMS, REQUIRED};
 use crate::multi::MultiPrograms;
 use crate::settings::Settings;
+use crate::shared::monotonic;
 use crate::tracefs::Format;
 use crate::{CaptureConfig, CaptureError};
 
@@ -77,6 +78,7 @@ pub(crate) struct Maps {
     verdicts: Mutex<HashMap<MapData, Abi<ConnectionKey>, Abi<VerdictEntry>>>,
     sites: Mutex<Array<MapData, Abi<SiteCounts>>>,
     counters: PerCpuArray<MapData, u64>,
+    agent: Mutex<Array<MapData, u64>>,
 }
 
 impl Maps {
@@ -110,6 +112,12 @@ impl Maps {
         if let Err(error) = sites.set(number, Abi(SiteCounts::default()), 0) {
             tracing::debug!(number, error = chain(&error), "a count could not be reset");
         }
+    }
+
+    /// Tells every kernel program something.
+    pub(crate) fn tell(&self, index: AgentIndex, value: u64) -> Result<(), CaptureError> {
+        let mut agent = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
+        agent.set(index as u32, value, 0).map_err(|error| map_error("AGENT", &error))
     }
 
     /// A counter, summed over the CPUs; 0 if the kernel would not tell.
@@ -161,7 +169,11 @@ impl Kernel {
             ),
             counters: PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?)
                 .map_err(|error| map_error("COUNTERS", &error))?,
+            agent: Mutex::new(
+                Array::try_from(take(&mut ebpf, "AGENT")?).map_err(|error| map_error("AGENT", &error))?,
+            ),
         };
+        maps.tell(AgentIndex::Heartbeat, monotonic())?;
         let data = ring(&mut ebpf, "DATA")?;
         let control = ring(&mut ebpf, "CONTROL")?;
         Ok(Self { ebpf, multi, cookies, refused, maps, data, control })
@@ -221,6 +233,7 @@ fn create(
         .map_max_entries("DATA", settings.ring_bytes)
         .map_max_entries("CONNECTIONS", settings.max_connections)
         .override_global("MAX_CALL_BYTES", &settings.max_call_bytes, true)
+        .override_global("WATCHDOG_NANOS", &settings.watchdog_nanos, true)
         .override_global("ALL_PROCESSES", &all, true)
         .override_global("FOLLOW_CHILDREN", &follow, true)
         .override_global("REPORT_EVERY_EXEC", &every_exec, true)

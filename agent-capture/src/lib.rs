@@ -13,6 +13,7 @@ mod elf;
 mod error;
 mod event;
 mod functions;
+mod heartbeat;
 mod kernel;
 mod linker;
 mod multi;

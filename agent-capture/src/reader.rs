@@ -8,6 +8,7 @@ use agent_common::{ConnectionKey, CounterIndex};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::abi::Abi;
+use crate::heartbeat::Heartbeat;
 use crate::record::{Kind, Record};
 use crate::ring::{Next, Ring};
 use crate::shared::{Message, Shared, monotonic, reset};
@@ -30,6 +31,7 @@ pub(crate) struct Reader {
     ring: Ring,
     drain_interval: Duration,
     sleep: Duration,
+    heartbeat: Heartbeat,
     table: Table,
     /// Execs and exits that wait until the data from before them have been handed over.
     pending: VecDeque<Message>,
@@ -46,12 +48,13 @@ struct Turn {
 }
 
 impl Reader {
-    pub(crate) fn new(shared: Arc<Shared>, ring: Ring, drain_interval: Duration) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, ring: Ring, drain_interval: Duration, watchdog: Duration) -> Self {
         Self {
             shared,
             ring,
             drain_interval: drain_interval.max(SHORTEST_SLEEP),
             sleep: SHORTEST_SLEEP,
+            heartbeat: Heartbeat::new(watchdog),
             table: Table::default(),
             pending: VecDeque::new(),
             reconciled: (0, Instant::now()),
@@ -109,6 +112,7 @@ impl Reader {
     }
 
     fn turn(&mut self, sink: Sink<'_>) -> Turn {
+        self.heartbeat.beat(&self.shared);
         reset(self.shared.reader());
         let mut events = 0;
         let mut counted = |event| {
@@ -133,7 +137,11 @@ impl Reader {
                 Next::Busy | Next::Empty => None,
             });
             match parsed {
-                Some(Some(record)) => self.deliver(record, &mut counted),
+                Some(Some(record)) => {
+                    self.deliver(record, &mut counted);
+                    // A turn may be long, and the ring is being emptied.
+                    self.heartbeat.beat(&self.shared);
+                }
                 Some(None) => tracing::error!("a record of the data ring could not be parsed"),
                 None => {
                     // Either it is being written, or only given-up records were left.

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) ring_bytes: u32,
     /// Within what the kernel programs can do.
     pub(crate) max_call_bytes: u64,
+    /// 0: no watchdog.
+    pub(crate) watchdog_nanos: u64,
     /// At least 1.
     pub(crate) max_connections: u32,
     /// Padded with zeros.
@@ -65,6 +67,7 @@ impl Settings {
         Ok(Self {
             ring_bytes: config.ring_bytes.max(MIN_RING_BYTES).next_power_of_two(),
             max_call_bytes: config.max_call_bytes.into(),
+            watchdog_nanos: u64::from(config.watchdog_ms) * 1_000_000,
             max_connections: config.max_connections,
             commands: config.scope.commands.iter().map(|command| padded(command)).collect(),
             cgroups,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agent_common::{ConnectionKey, ConnectionState, VerdictEntry};
+use agent_common::{AgentIndex, ConnectionKey, ConnectionState, VerdictEntry};
 
 use crate::abi::Abi;
 use crate::kernel::map_error;
@@ -36,11 +36,21 @@ impl Verdicts {
             Verdict::Capture => ConnectionState::Capture,
             Verdict::HeadsOnly => ConnectionState::HeadsOnly,
             Verdict::Ignore => ConnectionState::Ignore,
+            Verdict::Shed => ConnectionState::Shed,
         };
         let entry =
             VerdictEntry { generation: connection.generation, seen, state: state as u32, reserved: 0 };
         let mut verdicts = self.shared.maps.verdicts();
         verdicts.insert(key, Abi(entry), 0).map_err(|error| map_error("VERDICTS", &error))?;
         Ok(true)
+    }
+
+    /// Whether connections that the reader was not told of yet are shed: nothing of them is copied, and what they move is counted. Those
+    /// that were shed are taken up again, with their next request, once this is off.
+    ///
+    /// # Errors
+    /// When the kernel's map cannot be written.
+    pub fn shed_new(&self, shed: bool) -> Result<(), CaptureError> {
+        self.shared.maps.tell(AgentIndex::Shedding, shed.into())
     }
 }

@@ -11,8 +11,8 @@ mod record;
 
 pub use control::{ControlEvent, ControlKind};
 pub use maps::{
-    COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, ConnectionState, CounterIndex, MAX_SITES,
-    ProcessFlags, ProcessState, Role, SiteCounts, VerdictEntry,
+    AgentIndex, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, ConnectionState, CounterIndex,
+    MAX_SITES, ProcessFlags, ProcessState, Role, SiteCounts, VerdictEntry,
 };
 pub use record::{HEADER_BYTES, MAX_CHUNK, MAX_CHUNKS, RecordHeader, RecordKind, TIERS};
 

@@ -104,6 +104,8 @@ pub enum ConnectionState {
     HeadsOnly = 2,
     /// Nothing is copied any more.
     Ignore = 3,
+    /// Given up because the agent is at a ceiling of its own: nothing is copied until it is below it and a request begins.
+    Shed = 4,
 }
 
 /// Which end of the connection the process is. Values of [`Connection::role`].
@@ -157,6 +159,21 @@ pub struct VerdictEntry {
     pub reserved: u32,
 }
 
+/// Index into the array of words through which user space speaks to all programs at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum AgentIndex {
+    /// `CLOCK_MONOTONIC` nanoseconds at which user space last looked at the data ring.
+    Heartbeat = 0,
+    /// Not zero: the agent is at one of its ceilings, and connections that it does not know yet are not captured.
+    Shedding = 1,
+}
+
+impl AgentIndex {
+    /// Number of words.
+    pub const COUNT: u32 = 2;
+}
+
 /// Index into the array of counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
@@ -185,9 +202,15 @@ pub enum CounterIndex {
     CallsUntracked = 10,
     /// Processes that did not fit into the map of processes.
     ProcessesUntracked = 11,
+    /// Bytes not copied because user space had shown no sign of life for too long.
+    QuietBytes = 12,
+    /// Bytes on connections that were given up at a ceiling.
+    ShedBytes = 13,
+    /// Connections given up at a ceiling. One that is taken up again and given up again counts twice.
+    ShedConnections = 14,
 }
 
 impl CounterIndex {
     /// Number of counters.
-    pub const COUNT: u32 = 12;
+    pub const COUNT: u32 = 15;
 }

@@ -9,6 +9,7 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod agent;
 mod call;
 mod control;
 mod count;

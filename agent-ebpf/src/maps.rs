@@ -1,8 +1,8 @@
 //! The maps, and the constants that the loader sets before the programs are verified.
 
 use agent_common::{
-    ABI_VERSION, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex, MAX_SITES,
-    ProcessState, SiteCounts, VerdictEntry,
+    ABI_VERSION, AgentIndex, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex,
+    MAX_SITES, ProcessState, SiteCounts, VerdictEntry,
 };
 use aya_ebpf::{
     macros::map,
@@ -58,6 +58,10 @@ pub static FOREIGN: LruHashMap<ConnectionKey, u8> = LruHashMap::with_max_entries
 #[map]
 pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(CounterIndex::COUNT, 0);
 
+/// What user space tells all programs. See [`AgentIndex`].
+#[map]
+pub static AGENT: Array<u64> = Array::with_max_entries(AgentIndex::COUNT, 0);
+
 /// Most control groups in scope.
 pub const MAX_CGROUPS: u32 = 16;
 
@@ -79,6 +83,9 @@ macro_rules! setting {
 setting!(
     /// Bytes copied of one call at most.
     MAX_CALL_BYTES, max_call_bytes, u64, 32 << 20);
+setting!(
+    /// Nothing is copied once user space has shown no sign of life for so long, in nanoseconds. 0: it is never asked for one.
+    WATCHDOG_NANOS, watchdog_nanos, u64, 0);
 setting!(
     /// 1: every process is in scope.
     ALL_PROCESSES, all_processes, u32, 0);

@@ -6,6 +6,7 @@ use agent_common::{
 };
 
 use crate::{
+    agent::{is_shedding, is_stalled},
     count::count,
     emit::emit_bytes,
     frame::begins_with_frames,
@@ -19,6 +20,7 @@ const UNKNOWN: u32 = ConnectionState::Unknown as u32;
 const CAPTURE: u32 = ConnectionState::Capture as u32;
 const HEADS_ONLY: u32 = ConnectionState::HeadsOnly as u32;
 const IGNORE: u32 = ConnectionState::Ignore as u32;
+const SHED: u32 = ConnectionState::Shed as u32;
 
 /// The connection of a handle, begun anew when it is unknown or belonged to an earlier image of the process.
 #[inline(always)]
@@ -58,6 +60,9 @@ fn take_verdict(key: &ConnectionKey, connection: &mut Connection) {
     let _ = VERDICTS.remove(key);
     // A request that began at or after `seen` was not known when the verdict was made.
     if verdict.generation == connection.generation && verdict.seen > connection.request_start {
+        if verdict.state == SHED && connection.state != SHED {
+            count(CounterIndex::ShedConnections, 1);
+        }
         connection.state = verdict.state;
     }
 }
@@ -78,7 +83,7 @@ fn role_of_requester(direction: u8) -> u32 {
 #[inline(always)]
 fn follow(connection: &mut Connection, direction: u8, offset: u64, start: Start) -> bool {
     let state = connection.state;
-    if state == IGNORE {
+    if state == IGNORE || (state == SHED && is_shedding()) {
         return false;
     }
     if start == Start::Method && may_carry_requests(connection.role, direction) {
@@ -102,7 +107,10 @@ fn follow(connection: &mut Connection, direction: u8, offset: u64, start: Start)
         }
         return begins;
     }
+    // Unknown, or shed and taken up again: both begin where something begins that is known.
     let begins = match start {
+        // The response to a request that was shed is of no use.
+        Start::Status if state == SHED => false,
         Start::Status => {
             connection.role = role_of_requester(if direction == EGRESS { INGRESS } else { EGRESS });
             true
@@ -157,12 +165,31 @@ pub fn account(tgid: u32, tid: u32, args: &CallArgs, length: u64) {
         offset
     };
     take_verdict(&key, connection);
-    let mut start = if connection.state == IGNORE { Start::Other } else { sniff(args.buffer, length) };
-    if start == Start::Other && connection.state == UNKNOWN && begins_with_frames(args.buffer, length) {
+    let mut start = if connection.state == IGNORE || (connection.state == SHED && is_shedding()) {
+        Start::Other
+    } else {
+        sniff(args.buffer, length)
+    };
+    if start == Start::Other
+        && (connection.state == UNKNOWN || connection.state == SHED)
+        && begins_with_frames(args.buffer, length)
+    {
         start = Start::Frames;
     }
     if !follow(connection, direction, offset, start) {
-        count(CounterIndex::SkippedBytes, length);
+        let counter =
+            if connection.state == SHED { CounterIndex::ShedBytes } else { CounterIndex::SkippedBytes };
+        count(counter, length);
+        return;
+    }
+    if connection.announced == 0 && is_shedding() {
+        connection.state = SHED;
+        count(CounterIndex::ShedConnections, 1);
+        count(CounterIndex::ShedBytes, length);
+        return;
+    }
+    if is_stalled(ktime) {
+        count(CounterIndex::QuietBytes, length);
         return;
     }
     connection.announced = 1;

@@ -14,3 +14,4 @@ mod processes;
 mod streams;
 mod verdicts;
 mod volume;
+mod watchdog;

@@ -107,7 +107,7 @@ impl Pipeline {
         let legacy_metrics = settings.compat.legacy_metrics;
         let engine = Engine::new(settings, bounds(config), Box::new(resources), boot_id, clock_offset);
 
-        let capture = Capture::start(&kernel_config(&config.capture, scope))?;
+        let capture = Capture::start(&kernel_config(&config.capture, &config.limits, scope))?;
         let prepared = prepare(&capture)?;
 
         let stats = Arc::new(std::sync::OnceLock::<Arc<dyn Fn() -> LiveStats + Send + Sync>>::new());

@@ -34,7 +34,7 @@ const LET_GO: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 SIGTERM and SIGINT end it: what is in flight is ended, kept and sent first. SIGHUP reads the configuration again and takes over \
-content, providers, prices, service names and compatibility names; capture, export, api and store need a restart, which is said.")]
+content, providers, prices, service names and compatibility names; capture, limits, export, api and store need a restart, which is said.")]
 pub(super) struct RunArgs {
     /// Configuration file
     #[arg(long, value_name = "FILE", env = "WIRESPAN_CONFIG")]
@@ -145,6 +145,7 @@ fn reload(path: &Path, config: &mut Config, pipeline: &Pipeline) {
     };
     for (name, same) in [
         ("capture", config.capture == new.capture),
+        ("limits", config.limits == new.limits),
         ("export", config.export == new.export),
         ("api", config.api == new.api),
         ("store", config.store == new.store),

@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::export::ExportConfig;
 
 pub use sections::{
-    ApiSection, CaptureSection, CompatName, ContentRule, ContentSection, DEFAULT_SOCKET, PricesSection,
-    ProviderRule, ScopeSection, SemconvSection, ServiceNameRule, StoreSection,
+    ApiSection, CaptureSection, CompatName, ContentRule, ContentSection, DEFAULT_SOCKET, LimitsSection,
+    PricesSection, ProviderRule, ScopeSection, SemconvSection, ServiceNameRule, StoreSection,
 };
 pub use units::{ByteSize, Span, UnitError};
 pub use unknown::{UnknownKey, nearest};
@@ -32,6 +32,8 @@ pub const EXAMPLE: &str = include_str!("example.yaml");
 pub struct Config {
     /// What to capture, and within which bounds.
     pub capture: CaptureSection,
+    /// What wirespan itself may cost.
+    pub limits: LimitsSection,
     /// Message content in spans.
     pub content: ContentSection,
     /// How spans and metrics are named.
@@ -184,6 +186,13 @@ impl Config {
         }
         if capture.memory < ByteSize::mib(1) {
             return invalid("capture.memory", format!("is {}: it must be 1MiB at least", capture.memory));
+        }
+        let patience = self.limits.watchdog;
+        if patience != Span::secs(0) && !(Span::millis(100)..=Span::secs(3600)).contains(&patience) {
+            return invalid(
+                "limits.watchdog",
+                format!("is {patience}: it must be from 100ms to 1h, or 0s for none"),
+            );
         }
         for (index, rule) in self.content.rules.iter().enumerate() {
             if rule.service.is_none() && rule.executable.is_none() && rule.command.is_none() {

@@ -87,6 +87,21 @@ impl ScopeSection {
     }
 }
 
+/// What wirespan itself may cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsSection {
+    /// When wirespan has not read from the kernel for so long (it is stopped, or starved), the probes stop copying until it does, and count
+    /// what they leave out. 0s: never; then the ring buffer fills, and what does not fit is counted.
+    pub watchdog: Span,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self { watchdog: Span::secs(2) }
+    }
+}
+
 /// Message content in spans. Off by default: prompts and answers are private.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -66,6 +66,7 @@ fn values_that_make_no_sense_are_refused() {
         ("capture: {drain_interval: 1h}", "capture.drain_interval"),
         ("capture: {idle_timeout: 1ms}", "capture.idle_timeout"),
         ("capture: {max_connections: 0}", "capture.max_connections"),
+        ("limits: {watchdog: 1ms}", "limits.watchdog"),
         ("content: {rules: [{enabled: true}]}", "content.rules[0]"),
         ("service_name: [{name: x}]", "service_name[0]"),
         ("providers: [{host: 'http://x', provider: y}]", "providers[0].host"),

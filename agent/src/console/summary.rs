@@ -10,7 +10,8 @@ use super::{Row, count, dollars};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Drops {
-    /// Bytes lost between the programs and wirespan (ring full, one call too large, memory unreadable, table full).
+    /// Bytes lost between the programs and wirespan (ring full, one call too large, memory unreadable, table full,
+    /// wirespan stalled).
     pub capture_bytes: u64,
     /// Close, shutdown or process events lost because a ring was full.
     pub control_events: u64,

@@ -65,6 +65,12 @@ pub struct CaptureCounters {
     pub lost_fault_bytes: u64,
     /// Lost because the table of connections was full.
     pub lost_table_full_bytes: u64,
+    /// Lost because wirespan was stalled, so that nothing was copied.
+    pub lost_quiet_bytes: u64,
+    /// On connections that were given up at a ceiling.
+    pub shed_bytes: u64,
+    /// Connections given up at a ceiling.
+    pub shed_connections: u64,
     /// Not copied on purpose.
     pub skipped_bytes: u64,
     /// Reads and writes whose bytes could not be followed.
@@ -99,6 +105,9 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             lost_call_bound_bytes,
             lost_fault_bytes,
             lost_table_full_bytes,
+            lost_quiet_bytes,
+            shed_bytes,
+            shed_connections,
             skipped_bytes,
             untracked_calls,
             untracked_processes,
@@ -119,6 +128,9 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             lost_call_bound_bytes,
             lost_fault_bytes,
             lost_table_full_bytes,
+            lost_quiet_bytes,
+            shed_bytes,
+            shed_connections,
             skipped_bytes,
             untracked_calls,
             untracked_processes,
@@ -171,6 +183,7 @@ pub fn prometheus(report: &StatusReport) -> String {
             ("{cause=\"call_bound\"}", capture.lost_call_bound_bytes),
             ("{cause=\"fault\"}", capture.lost_fault_bytes),
             ("{cause=\"table_full\"}", capture.lost_table_full_bytes),
+            ("{cause=\"stalled\"}", capture.lost_quiet_bytes),
         ],
     );
     family(

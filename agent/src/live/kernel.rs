@@ -5,17 +5,21 @@ use std::time::Duration;
 use agent_capture::{Capture, CaptureConfig, CaptureEvent, CaptureStats, Scope};
 
 use super::{Source, source::Judge};
-use crate::{config::CaptureSection, engine::VerdictChange};
+use crate::{
+    config::{CaptureSection, LimitsSection},
+    engine::VerdictChange,
+};
 
 /// The capture's configuration from that of wirespan.
 #[must_use]
-pub fn kernel_config(section: &CaptureSection, scope: Scope) -> CaptureConfig {
+pub fn kernel_config(section: &CaptureSection, limits: &LimitsSection, scope: Scope) -> CaptureConfig {
     CaptureConfig {
         scope,
         ring_bytes: section.ring_size.as_u32(),
         max_call_bytes: section.max_call_size.as_u32(),
         max_connections: section.max_connections,
         drain_interval_ms: u32::try_from(section.drain_interval.0.as_millis()).unwrap_or(u32::MAX).max(1),
+        watchdog_ms: u32::try_from(limits.watchdog.0.as_millis()).unwrap_or(u32::MAX),
         ..CaptureConfig::default()
     }
 }

@@ -140,6 +140,7 @@ pub fn capture_metrics(stats: &CaptureStats) -> Vec<PipelineMetric> {
                 ("call_bound", stats.lost_call_bound_bytes),
                 ("fault", stats.lost_fault_bytes),
                 ("table_full", stats.lost_table_full_bytes),
+                ("stalled", stats.lost_quiet_bytes),
             ],
         ),
         PipelineMetric::by_cause(

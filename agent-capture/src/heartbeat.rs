@@ -1,0 +1,45 @@
+//! The sign of life that the kernel programs look for before they copy anything.
+
+use std::time::{Duration, Instant};
+
+use agent_common::AgentIndex;
+
+use crate::shared::{Shared, monotonic};
+
+/// Shortest time between two beats, as a part of the kernel's patience.
+const PART: u32 = 16;
+
+/// Gives the sign.
+pub(crate) struct Heartbeat {
+    /// After so long without a beat nothing is copied. Zero: no beat is needed.
+    patience: Duration,
+    last: Instant,
+}
+
+impl Heartbeat {
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { patience, last: Instant::now() }
+    }
+
+    /// Called as often as there is something to do: beats when it is time to. One system call then.
+    pub(crate) fn beat(&mut self, shared: &Shared) {
+        if self.patience.is_zero() {
+            return;
+        }
+        let since = self.last.elapsed();
+        if since < self.patience / PART {
+            return;
+        }
+        self.last = Instant::now();
+        if let Err(error) = shared.maps.tell(AgentIndex::Heartbeat, monotonic()) {
+            // The programs fall silent then, and count what they do not copy.
+            tracing::error!(%error, "the kernel programs cannot be told that they are listened to");
+        }
+        if since > self.patience {
+            tracing::warn!(
+                "nothing was read from the kernel for {} ms: meanwhile nothing was captured",
+                since.as_millis()
+            );
+        }
+    }
+}
