@@ -13,5 +13,6 @@ pub mod messages;
 pub mod need;
 pub mod process;
 pub mod programs;
+pub mod soak;
 pub mod sockets;
 pub mod standin;

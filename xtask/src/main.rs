@@ -17,6 +17,7 @@ mod mutations;
 mod paths;
 mod prices;
 mod setup;
+mod soak;
 mod test;
 mod test_output;
 mod toolchain;
@@ -48,6 +49,8 @@ enum Task {
     Matrix(matrix::Options),
     /// Measure; writes docs/benchmarks.md
     Bench(bench::Options),
+    /// Put wirespan under mixed load for an hour, processes starting and dying all the time; writes docs/benchmarks.md
+    Soak(soak::Options),
     /// Send spans to real backends (Phoenix, MLflow) and read them back; writes docs/backends.md
     Backends(backends::Options),
     /// Format every crate
@@ -72,6 +75,7 @@ fn main() -> Result<()> {
         Task::Test(options) => test::run(&options),
         Task::Matrix(options) => matrix::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Backends(options) => backends::run(&options),
         Task::Fmt(options) => lint::fmt(&options),
         Task::Lint => lint::run(),
