@@ -8,6 +8,8 @@ use std::os::unix::fs::FileExt as _;
 
 /// Most bytes read of one table.
 const MAX_TABLE: u64 = 256 << 20;
+/// Most bytes looked at of a mapped part.
+const MAX_PART: u64 = 1 << 30;
 /// Bytes of a table held at once.
 const PIECE: u64 = 192 << 10;
 /// Size of an entry of a table of symbols.
@@ -177,7 +179,6 @@ impl<'a> Elf<'a> {
     }
 
     /// The parts that are mapped.
-    #[expect(dead_code, reason = "the finders by structure use it")]
     pub(crate) fn loads(&self) -> impl Iterator<Item = Load> {
         self.segments.iter().filter(|segment| segment.kind == PT_LOAD).map(|segment| Load {
             address: segment.address,
@@ -213,21 +214,30 @@ impl<'a> Elf<'a> {
             .unwrap_or_default()
     }
 
-    /// Calls `each` with the pieces of a mapped part, which overlap by `overlap` bytes, and the address of each.
+    /// Calls `each` with the pieces of a mapped part, which overlap by `overlap` bytes, and the address of each. `overlap` is less than
+    /// a piece.
     ///
     /// # Errors
     /// When the file ends before the part does.
-    #[expect(dead_code, reason = "the finders by structure use it")]
     pub(crate) fn each_piece(
         &self,
         load: &Load,
         overlap: u64,
         mut each: impl FnMut(u64, &[u8]),
     ) -> Result<(), ElfError> {
-        let part = Section { kind: 0, offset: load.offset, size: load.size, link: 0 };
-        pieces(self.file, &part, overlap, "mapped part", |at, piece| {
-            each(load.address.wrapping_add(at), piece);
-        })
+        let end = load.size.min(MAX_PART);
+        let mut at = 0;
+        while at < end {
+            let length = PIECE.min(end - at);
+            let offset = load.offset.checked_add(at).ok_or(ElfError::Table("mapped part"))?;
+            let address = load.address.checked_add(at).ok_or(ElfError::Table("mapped part"))?;
+            each(address, &read_at(self.file, offset, length, "mapped part")?);
+            if at + length >= end {
+                break;
+            }
+            at += length - overlap;
+        }
+        Ok(())
     }
 
     /// The entries of the dynamic section.

@@ -48,7 +48,7 @@ pub(crate) const REQUIRED: [&str; 8] = [
 ];
 
 /// Every uprobe program.
-pub(crate) const PROGRAMS: [&str; 9] = [
+pub(crate) const PROGRAMS: [&str; 10] = [
     "enter_read",
     "enter_write",
     "enter_read_ex",
@@ -58,4 +58,5 @@ pub(crate) const PROGRAMS: [&str; 9] = [
     "enter_free",
     LEAVE,
     LEAVE_LONG,
+    crate::structure::static_ssl::BORN,
 ];

@@ -18,7 +18,6 @@ const MAX_TAIL_CALLS: usize = 8;
 pub(crate) enum Certainty {
     /// By its name.
     Named,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the finders by structure make these"))]
     /// By the structure of the code: what passes through it has to look like plaintext, or its probes come off again.
     Candidate,
 }
@@ -46,6 +45,7 @@ type Finder = fn(&Elf<'_>) -> Result<Option<Findings>, ElfError>;
 /// Every way, and what each is called in messages.
 const FINDERS: &[(&str, Finder)] = &[
     ("symbols", by_symbols),
+    ("the texts of error macros", crate::structure::static_ssl::find),
     #[cfg(test)]
     ("marks", crate::verification::by_mark),
 ];
@@ -218,11 +218,10 @@ impl<'a> Tracer<'a> {
         }
         // Functions of a library that are not exported have no symbols once it is stripped.
         let frames = self.frames.get_or_insert_with(|| Frames::read(self.elf));
-        let extent = match frames.beginning_at(self.elf, address) {
-            None if frames.is_empty() => flow::extent(self.elf, address, u64::MAX),
-            known => known,
-        };
+        // They may be those of one part of the program only.
+        let extent = frames.beginning_at(self.elf, address);
         extent
+            .or_else(|| flow::extent(self.elf, address))
             .map(|extent| extent.size)
             .ok_or_else(|| format!("the end of the function at {address:#x} is unknown"))
     }

@@ -7,7 +7,7 @@ use crate::{
     count::count,
     emit::emit_event,
     maps::{CONNECTIONS, VERDICTS},
-    registers::argument,
+    registers::{argument, returned},
     scope::{now, state},
 };
 
@@ -54,6 +54,18 @@ pub fn enter_free(ctx: ProbeContext) -> u32 {
         return 0;
     }
     forget(tgid, pid_tgid as u32, argument(&ctx, 0));
+    0
+}
+
+/// The RETs of a function that makes a TLS handle: whatever connection was known by what it returns is over.
+#[uprobe]
+pub fn born(ctx: ProbeContext) -> u32 {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    let tgid = (pid_tgid >> 32) as u32;
+    if state(tgid).is_none() {
+        return 0;
+    }
+    forget(tgid, pid_tgid as u32, returned(&ctx));
     0
 }
 

@@ -26,17 +26,6 @@ impl Frames {
         Self { entries: entries(elf).unwrap_or_default() }
     }
 
-    /// Whether the file has no such table.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Where functions begin, in order.
-    #[expect(dead_code, reason = "the finders by structure use it")]
-    pub(crate) fn starts(&self) -> impl Iterator<Item = u64> {
-        self.entries.iter().map(|(start, _)| *start)
-    }
-
     /// The function, or part of one, that an address lies in.
     pub(crate) fn containing(&self, elf: &Elf<'_>, address: u64) -> Option<Extent> {
         let above = self.entries.partition_point(|(start, _)| *start <= address);

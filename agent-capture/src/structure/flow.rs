@@ -5,12 +5,15 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, OpKind};
 use crate::elf::{Elf, Extent};
 
 /// Most bytes of one function that are looked at.
-const LONGEST: u64 = 64 << 10;
+pub(crate) const LONGEST: u64 = 64 << 10;
+/// Most functions are shorter than this.
+const USUAL: u64 = 2 << 10;
 
-/// The extent of the function that begins at `address` and is known to end before `bound`, by its code.
-pub(crate) fn extent(elf: &Elf<'_>, address: u64, bound: u64) -> Option<Extent> {
-    let code = elf.beginning(address, LONGEST.min(bound.saturating_sub(address)));
-    length(&code, address).map(|size| Extent { address, size })
+/// The extent of the function that begins at `address`, by its code.
+pub(crate) fn extent(elf: &Elf<'_>, address: u64) -> Option<Extent> {
+    let length = |at_most| length(&elf.beginning(address, at_most), address);
+    let size = length(USUAL).or_else(|| length(LONGEST))?;
+    Some(Extent { address, size })
 }
 
 /// The length of the function that `code` begins with: up to the first instruction that ends a path and that no jump seen so far leads

@@ -11,6 +11,7 @@
 mod forms;
 mod harness;
 mod processes;
+mod static_tls;
 mod streams;
 mod verdicts;
 mod volume;
