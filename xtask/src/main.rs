@@ -23,6 +23,7 @@ mod test_output;
 mod toolchain;
 mod ui;
 mod venv;
+mod vm;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -47,6 +48,8 @@ enum Task {
     Test(test::Options),
     /// Capture every client in every way; writes docs/matrix.md
     Matrix(matrix::Options),
+    /// Boot Debian's kernels from 5.10 to the newest under QEMU and run the capture suite in each; writes docs/kernels.md
+    Vmtest(vm::Options),
     /// Measure; writes docs/benchmarks.md
     Bench(bench::Options),
     /// Put wirespan under mixed load for an hour, processes starting and dying all the time; writes docs/benchmarks.md
@@ -74,6 +77,7 @@ fn main() -> Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Matrix(options) => matrix::run(&options),
+        Task::Vmtest(options) => vm::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Backends(options) => backends::run(&options),

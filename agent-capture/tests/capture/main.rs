@@ -12,6 +12,7 @@ mod forms;
 mod harness;
 mod processes;
 mod static_tls;
+mod programs;
 mod streams;
 mod verdicts;
 mod volume;
