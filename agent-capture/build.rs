@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "a build script talks to people on stderr")]
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
@@ -13,6 +14,7 @@ const OBJECT_PATH: &str = "target/bpf/wirespan.bpf.o";
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed={OBJECT_VARIABLE}");
+    println!("cargo:rustc-env=WIRESPAN_FINDER_REVISION={:016x}", finder_revision());
     let object = object_path();
     println!("cargo:rerun-if-changed={}", object.display());
     if let Err(reason) = check(&object) {
@@ -25,6 +27,27 @@ fn main() {
         process::exit(1);
     }
     println!("cargo:rustc-env=WIRESPAN_BPF_OBJECT_PATH={}", object.display());
+}
+
+/// A hash over the sources: what one version found in a file may be wrong for another.
+fn finder_revision() -> u64 {
+    let root = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let mut folders = vec![root.join("src")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        println!("cargo:rerun-if-changed={}", folder.display());
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    env::var("CARGO_PKG_VERSION").ok().hash(&mut hasher);
+    for file in files {
+        fs::read(file).ok().hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn object_path() -> PathBuf {

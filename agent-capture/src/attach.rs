@@ -1,27 +1,57 @@
-//! Puts the probes on a file, once a file, and takes those of refuted candidates off again.
+//! Which files have probes: each is searched and attached to once, and loses its probes when candidates are refuted or nobody uses it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
 
-use agent_common::SiteCounts;
-
-use crate::candidates::{Numbers, Proof, judge};
+use crate::attachment::{Attachment, Candidate};
+use crate::candidates::{Numbers, Proof};
+use crate::elf::ElfError;
 use crate::probes::{Link, Probes};
-use crate::sites::{self, Certainty, Findings, Site};
+use crate::search::{Begun, Found, Searched, Searcher};
+use crate::shared::Shared;
+use crate::sites::{Certainty, Findings, Site};
 
 /// Files remembered at most; the memory of those without probes is dropped when there are more.
 const MAX_REMEMBERED: usize = 16_384;
+/// Files with probes at most.
+const MAX_ATTACHED: u64 = 4096;
+/// Descriptors that are left to everything else.
+const SPARE_DESCRIPTORS: u64 = 128;
 
-/// A version of a file.
+/// A file, whatever it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct FileId {
+pub(crate) struct FileId {
     device: u64,
     inode: u64,
+}
+
+impl FileId {
+    pub(crate) fn of(data: &Metadata) -> Self {
+        Self { device: data.dev(), inode: data.ino() }
+    }
+}
+
+/// A file as it is after its last change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edition {
+    id: FileId,
     modified: (i64, i64),
     size: u64,
+}
+
+impl Edition {
+    fn of(data: &Metadata) -> Option<Self> {
+        data.is_file().then(|| Self {
+            id: FileId::of(data),
+            modified: (data.mtime(), data.mtime_nsec()),
+            size: data.len(),
+        })
+    }
 }
 
 /// Counts, read by other threads.
@@ -30,100 +60,192 @@ pub(crate) struct AttachCounts {
     pub(crate) objects: AtomicU64,
     pub(crate) probes: AtomicU64,
     pub(crate) failed_objects: AtomicU64,
+    /// Files that were not searched because it was known what they hold.
+    pub(crate) known_objects: AtomicU64,
     /// Places found by structure that are attached and not proven.
     pub(crate) candidates_open: AtomicU64,
     pub(crate) candidates_confirmed: AtomicU64,
     pub(crate) candidates_refuted: AtomicU64,
 }
 
-/// A file with probes.
-struct Attachment {
-    shown: PathBuf,
-    /// Of the functions known by name.
-    links: Vec<Link>,
-    candidates: Vec<Candidate>,
+/// Somebody who waits until a number of files has been looked at. When the last of those who hold it lets go, it answers with the number of
+/// files that have probes.
+pub(crate) struct Ticket {
+    probed: AtomicUsize,
+    done: SyncSender<usize>,
 }
 
-/// A place that has to prove itself.
-struct Candidate {
-    function: &'static str,
-    entry: u64,
-    /// Whether bytes move through it. One that moves none cannot be proven, and stays for as long as one that does.
-    moves: bool,
-    /// What the kernel counts it under; 0 where it does not.
-    number: u32,
-    proof: Proof,
-    links: Vec<Link>,
+impl Ticket {
+    pub(crate) fn new(done: SyncSender<usize>) -> Arc<Self> {
+        Arc::new(Self { probed: AtomicUsize::new(0), done })
+    }
 }
 
-/// Attaches probes, and keeps them.
-pub(crate) struct Attacher {
-    // Dropped before the programs.
-    files: HashMap<FileId, Option<Attachment>>,
-    numbers: Numbers,
-    probes: Probes,
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // A requester that does not wait any more needs no answer.
+        let _ = self.done.send(self.probed.load(Ordering::Relaxed));
+    }
+}
+
+enum Known {
+    /// It is searched, and these wait for it.
+    Searching(Vec<Arc<Ticket>>),
+    /// It has none of the functions, or cannot be probed.
+    Plain,
+    Probed(Attachment),
 }
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It has probes.
-    Probed,
+    Probed(FileId),
     /// It has none of the functions, or cannot be probed.
     Plain,
+    /// It is searched.
+    Searching,
+}
+
+/// Attaches probes, and keeps them.
+pub(crate) struct Attacher {
+    // Dropped before the programs.
+    files: HashMap<FileId, (Edition, Known)>,
+    numbers: Numbers,
+    searcher: Searcher<Edition>,
+    probes: Probes,
+    shared: Arc<Shared>,
+    max_descriptors: u64,
 }
 
 impl Attacher {
-    pub(crate) fn new(probes: Probes) -> Self {
-        Self { files: HashMap::new(), numbers: Numbers::new(), probes }
+    pub(crate) fn new(probes: Probes, searcher: Searcher<Edition>, shared: Arc<Shared>) -> Self {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let max_descriptors = limit.unwrap_or(u64::MAX).saturating_sub(SPARE_DESCRIPTORS);
+        Self { files: HashMap::new(), numbers: Numbers::new(), searcher, probes, shared, max_descriptors }
     }
 
-    /// Attaches to every TLS function of a file, unless that was done before. `shown` is for messages only.
-    pub(crate) fn attach(&mut self, file: &File, shown: &Path, counts: &AttachCounts) -> Outcome {
-        let id = match file.metadata() {
-            Ok(data) if data.is_file() => FileId {
-                device: data.dev(),
-                inode: data.ino(),
-                modified: (data.mtime(), data.mtime_nsec()),
-                size: data.len(),
-            },
-            _ => return Outcome::Plain,
+    /// Attaches to every TLS function of a file, unless that was done before. `shown` is for messages only. A large file is searched later;
+    /// `ticket` is held until then.
+    pub(crate) fn attach(
+        &mut self,
+        file: File,
+        shown: &Path,
+        ticket: Option<&Arc<Ticket>>,
+        counts: &AttachCounts,
+    ) -> Outcome {
+        let Some(edition) = file.metadata().ok().and_then(|data| Edition::of(&data)) else {
+            return Outcome::Plain;
         };
-        if let Some(known) = self.files.get(&id) {
-            return outcome(known.as_ref());
+        match self.files.get_mut(&edition.id) {
+            Some((known, state)) if *known == edition => {
+                if let Known::Searching(waiting) = state {
+                    waiting.extend(ticket.cloned());
+                }
+                let outcome = outcome(edition.id, state);
+                return told(outcome, ticket);
+            }
+            // It was written to: probes would sit on instructions that are others now.
+            Some(_) => self.forget(edition.id, counts),
+            None => {}
         }
         if self.files.len() >= MAX_REMEMBERED {
-            self.files.retain(|_, attachment| attachment.is_some());
+            self.files.retain(|_, (_, known)| !matches!(known, Known::Plain));
         }
-        let attachment = self.attach_new(file, shown, counts);
-        let outcome = outcome(attachment.as_ref());
-        self.files.insert(id, attachment);
-        outcome
+        let known = match self.searcher.begin(edition, file, shown.to_owned()) {
+            Begun::Done(found) => self.attach_found(found, counts),
+            Begun::Later => Known::Searching(ticket.cloned().into_iter().collect()),
+            Begun::Refused(_) => {
+                tracing::warn!(file = %shown.display(), "too many files wait to be searched: this one is not probed");
+                counts.failed_objects.fetch_add(1, Ordering::Relaxed);
+                return Outcome::Plain;
+            }
+        };
+        let outcome = outcome(edition.id, &known);
+        self.files.insert(edition.id, (edition, known));
+        told(outcome, ticket)
     }
 
-    fn attach_new(&mut self, file: &File, shown: &Path, counts: &AttachCounts) -> Option<Attachment> {
-        let findings = match sites::find(file) {
-            Ok(Some(findings)) => findings,
-            Ok(None) | Err(crate::elf::ElfError::Foreign) => return None,
+    /// Attaches to the files whose search has ended since.
+    pub(crate) fn attach_searched(&mut self, counts: &AttachCounts) {
+        while let Some(found) = self.searcher.finished() {
+            let edition = found.tag;
+            // Unless it was written to meanwhile: then it is searched again.
+            if !self.files.get(&edition.id).is_some_and(|(known, _)| *known == edition) {
+                continue;
+            }
+            let known = self.attach_found(found, counts);
+            let outcome = outcome(edition.id, &known);
+            if let Some((_, Known::Searching(waiting))) = self.files.insert(edition.id, (edition, known)) {
+                for ticket in waiting {
+                    told(outcome, Some(&ticket));
+                }
+            }
+        }
+    }
+
+    fn attach_found(&mut self, found: Found<Edition>, counts: &AttachCounts) -> Known {
+        let Found { file, shown, searched, .. } = found;
+        let searched = match searched {
+            Ok(searched) => searched,
+            Err(ElfError::Foreign) => return Known::Plain,
             Err(error) => {
                 tracing::warn!(file = %shown.display(), %error, "a mapped file could not be searched for TLS functions");
                 counts.failed_objects.fetch_add(1, Ordering::Relaxed);
-                return None;
+                return Known::Plain;
             }
         };
+        if searched.was_known {
+            counts.known_objects.fetch_add(1, Ordering::Relaxed);
+        }
+        let Searched { findings: Some(findings), key, refuted, .. } = searched else { return Known::Plain };
+        if let Err(error) = self.check_bounds(counts) {
+            tracing::error!(file = %shown.display(), error, "a file with TLS functions is not probed");
+            counts.failed_objects.fetch_add(1, Ordering::Relaxed);
+            return Known::Plain;
+        }
+        let attachment = self.attach_findings(&file, shown, findings, &refuted, counts);
+        attachment.map_or(Known::Plain, |attachment| Known::Probed(Attachment { key, ..attachment }))
+    }
+
+    fn check_bounds(&self, counts: &AttachCounts) -> Result<(), String> {
+        let objects = counts.objects.load(Ordering::Relaxed);
+        if objects >= MAX_ATTACHED {
+            return Err(format!("{objects} files have probes already, which is the bound"));
+        }
+        let attachments = self.files.values().filter_map(|(_, known)| match known {
+            Known::Probed(attachment) => Some(attachment.descriptors()),
+            _ => None,
+        });
+        let held: u64 = attachments.sum();
+        if held >= self.max_descriptors {
+            return Err(format!(
+                "its probes hold {held} open files: raise the limit (ulimit -n, LimitNOFILE=)"
+            ));
+        }
+        Ok(())
+    }
+
+    fn attach_findings(
+        &mut self,
+        file: &File,
+        shown: PathBuf,
+        findings: Findings,
+        refuted: &HashSet<u64>,
+        counts: &AttachCounts,
+    ) -> Option<Attachment> {
         let Findings { sites, problems } = findings;
         for problem in &problems {
             tracing::warn!(file = %shown.display(), %problem, "a TLS function cannot be probed");
         }
         let mut failed = !problems.is_empty();
-        let mut attachment =
-            Attachment { shown: shown.to_owned(), links: Vec::new(), candidates: Vec::new() };
+        let mut attachment = Attachment { shown, key: None, links: Vec::new(), candidates: Vec::new() };
         let named: Vec<&Site> = sites.iter().filter(|site| site.certainty == Certainty::Named).collect();
         // All at once; where that is refused, one by one, to get what can be had and to name what cannot.
         match self.attach_sites(file, &named, 0) {
             Ok(links) => attachment.links = links,
             Err(error) => {
-                tracing::debug!(file = %shown.display(), error, "the TLS functions are probed one by one");
+                tracing::debug!(file = %attachment.shown.display(), error, "the TLS functions are probed one by one");
             }
         }
         let one_by_one = attachment.links.is_empty();
@@ -133,6 +255,10 @@ impl Attacher {
                     self.attach_sites(file, &[site], 0).map(|links| attachment.links.extend(links))
                 }
                 Certainty::Named => Ok(()),
+                Certainty::Candidate if refuted.contains(&site.entry) => {
+                    counts.candidates_refuted.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                }
                 Certainty::Candidate => {
                     self.attach_candidate(file, site).map(|candidate| attachment.candidates.push(candidate))
                 }
@@ -140,29 +266,31 @@ impl Attacher {
             if let Err(error) = attached {
                 failed = true;
                 tracing::warn!(
-                    file = %shown.display(), function = site.function.symbol, entry = site.entry, returns = ?site.returns, error,
-                    "a TLS function could not be probed",
+                    file = %attachment.shown.display(), function = site.function.symbol, entry = site.entry, returns = ?site.returns,
+                    error, "a TLS function could not be probed",
                 );
             }
         }
         if failed {
             counts.failed_objects.fetch_add(1, Ordering::Relaxed);
         }
-        let probes = attachment.probes();
-        if probes == 0 {
+        let moves = attachment.candidates.iter().any(|candidate| candidate.moves);
+        if attachment.probes() == 0 || (attachment.links.is_empty() && !moves) {
             return None;
         }
-        counts.objects.fetch_add(1, Ordering::Relaxed);
-        counts.probes.fetch_add(probes, Ordering::Relaxed);
-        counts.candidates_open.fetch_add(attachment.open(), Ordering::Relaxed);
-        tracing::debug!(file = %shown.display(), probes, candidates = attachment.candidates.len(), "attached");
+        attachment.count_in(counts);
+        tracing::debug!(
+            file = %attachment.shown.display(), probes = attachment.probes(), candidates = attachment.candidates.len(), "attached",
+        );
         Some(attachment)
     }
 
     fn attach_candidate(&mut self, file: &File, site: &Site) -> Result<Candidate, String> {
         let moves = site.function.leave.is_some();
         let number = if moves && self.probes.have_cookies() {
-            self.numbers.take().ok_or("too many places wait for proof already")?
+            let number = self.numbers.take().ok_or("too many places wait for proof already")?;
+            self.shared.maps.reset_site(number);
+            number
         } else {
             0
         };
@@ -206,86 +334,66 @@ impl Attacher {
         Ok(links)
     }
 
-    /// Looks at what went through the places that are not proven, and takes the probes off those that are refuted. `counts_of` asks the
-    /// kernel, `reset` makes it forget.
-    pub(crate) fn verify(
-        &mut self,
-        counts: &AttachCounts,
-        mut counts_of: impl FnMut(u32) -> Option<SiteCounts>,
-        mut reset: impl FnMut(u32),
-    ) {
+    /// Looks at what went through the places that are not proven, and takes the probes off those that are refuted.
+    pub(crate) fn verify(&mut self, counts: &AttachCounts) {
         if counts.candidates_open.load(Ordering::Relaxed) == 0 {
             return;
         }
         let mut retired = Vec::new();
-        for slot in self.files.values_mut() {
-            let Some(attachment) = slot else { continue };
-            let (open, probes) = (attachment.open(), attachment.probes());
-            for number in attachment.verify(&mut counts_of, &mut retired, counts) {
-                reset(number);
-                self.numbers.give_back(number);
+        for (_, known) in self.files.values_mut() {
+            let Known::Probed(attachment) = known else { continue };
+            attachment.count_out(counts);
+            let maps = &self.shared.maps;
+            let mut verified = attachment.verify(&mut |number| maps.site(number), counts);
+            verified.numbers.into_iter().for_each(|number| self.numbers.give_back(number));
+            if let (Some(key), false) = (&attachment.key, verified.refuted.is_empty()) {
+                self.searcher.refute(key.clone(), verified.refuted);
             }
-            counts.candidates_open.fetch_sub(open - attachment.open(), Ordering::Relaxed);
-            let left = attachment.probes();
-            counts.probes.fetch_sub(probes - left, Ordering::Relaxed);
-            if left == 0 {
-                counts.objects.fetch_sub(1, Ordering::Relaxed);
-                *slot = None;
+            retired.append(&mut verified.links);
+            if attachment.probes() == 0 {
+                *known = Known::Plain;
+            } else {
+                attachment.count_in(counts);
             }
         }
         retire(retired);
     }
-}
 
-impl Attachment {
-    fn probes(&self) -> u64 {
-        let links = self.candidates.iter().flat_map(|candidate| &candidate.links).chain(&self.links);
-        links.map(Link::probes).sum()
+    /// Whether this is what is known of the file: it has not been written to since.
+    pub(crate) fn is_current(&self, id: FileId, data: &Metadata) -> bool {
+        self.files.get(&id).map(|(edition, _)| *edition) == Edition::of(data)
     }
 
-    /// Places that are not proven.
-    fn open(&self) -> u64 {
-        let open = |candidate: &&Candidate| candidate.moves && candidate.proof == Proof::Open;
-        self.candidates.iter().filter(open).count() as u64
+    /// Files with probes.
+    pub(crate) fn attached(&self) -> impl Iterator<Item = FileId> {
+        self.files.iter().filter(|(_, (_, known))| matches!(known, Known::Probed(_))).map(|(id, _)| *id)
     }
 
-    /// Decides about the places that are not proven. Returns the numbers that are free now.
-    fn verify(
-        &mut self,
-        counts_of: &mut impl FnMut(u32) -> Option<SiteCounts>,
-        retired: &mut Vec<Link>,
-        counts: &AttachCounts,
-    ) -> Vec<u32> {
-        let mut numbers = Vec::new();
-        let file = self.shown.display();
-        let open = |candidate: &&mut Candidate| candidate.number != 0 && candidate.proof == Proof::Open;
-        for candidate in self.candidates.iter_mut().filter(open) {
-            let Some(seen) = counts_of(candidate.number) else { continue };
-            candidate.proof = judge(&seen);
-            match candidate.proof {
-                Proof::Open => {}
-                Proof::Confirmed => {
-                    counts.candidates_confirmed.fetch_add(1, Ordering::Relaxed);
-                    tracing::debug!(%file, function = candidate.function, entry = candidate.entry, ?seen, "a candidate is confirmed");
-                }
-                Proof::Refuted => {
-                    counts.candidates_refuted.fetch_add(1, Ordering::Relaxed);
-                    tracing::debug!(%file, function = candidate.function, entry = candidate.entry, ?seen, "a candidate is refuted");
-                    retired.append(&mut candidate.links);
-                    numbers.push(std::mem::take(&mut candidate.number));
-                }
-            }
+    /// Takes the probes off a file and forgets it.
+    pub(crate) fn forget(&mut self, id: FileId, counts: &AttachCounts) {
+        if let Some((_, Known::Probed(attachment))) = self.files.remove(&id) {
+            attachment.count_out(counts);
+            tracing::debug!(file = %attachment.shown.display(), "detached");
+            let (links, numbers) = attachment.into_parts();
+            numbers.into_iter().for_each(|number| self.numbers.give_back(number));
+            retire(links);
         }
-        let any_left = |candidate: &Candidate| candidate.moves && candidate.proof != Proof::Refuted;
-        if !self.candidates.iter().any(any_left) {
-            retired.extend(self.candidates.iter_mut().flat_map(|candidate| candidate.links.drain(..)));
-        }
-        numbers
     }
 }
 
-fn outcome(attachment: Option<&Attachment>) -> Outcome {
-    if attachment.is_some() { Outcome::Probed } else { Outcome::Plain }
+fn outcome(id: FileId, known: &Known) -> Outcome {
+    match known {
+        Known::Searching(_) => Outcome::Searching,
+        Known::Plain => Outcome::Plain,
+        Known::Probed(_) => Outcome::Probed(id),
+    }
+}
+
+fn told(outcome: Outcome, ticket: Option<&Arc<Ticket>>) -> Outcome {
+    if let (Outcome::Probed(_), Some(ticket)) = (outcome, ticket) {
+        ticket.probed.fetch_add(1, Ordering::Relaxed);
+    }
+    outcome
 }
 
 /// Takes probes off without waiting: the kernel lets each perf event wait for a grace period.

@@ -1,7 +1,7 @@
 //! The capture as a whole.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
@@ -12,12 +12,14 @@ use agent_common::{CounterIndex, ProcessFlags, ProcessState};
 
 use crate::abi::Abi;
 use crate::attach::Attacher;
+use crate::cache::Cache;
 use crate::kernel::{Kernel, map_error};
 use crate::linker::Libraries;
 use crate::probes::Probes;
 use crate::reader::Reader;
 use crate::ring::Ring;
 use crate::rules::Rules;
+use crate::search::Searcher;
 use crate::shared::{Message, Shared, monotonic};
 use crate::verdicts::Verdicts;
 use crate::watcher::{Command, Watcher, admit, admit_running};
@@ -67,14 +69,18 @@ impl Capture {
         let control = Ring::new(control)?;
         let shared = Arc::new(Shared::new(maps)?);
         let rules = Arc::new(Rules::of(&config.scope));
+        let searcher = Searcher::start(config.cache.as_deref().and_then(open_cache), Arc::clone(&shared))
+            .map_err(|error| CaptureError::system("starting the thread that searches files", error))?;
+        let attacher = Attacher::new(Probes::new(ebpf, multi, cookies), searcher, Arc::clone(&shared));
         let (commands, receiver) = channel();
         let watcher = Watcher::new(
             Arc::clone(&shared),
             control,
-            Attacher::new(Probes::new(ebpf, multi, cookies)),
+            attacher,
             Arc::clone(&rules),
             receiver,
             config.max_connections,
+            config.detach_unused,
         );
         let watcher = std::thread::Builder::new()
             .name("wirespan-watch".to_owned())
@@ -144,7 +150,7 @@ impl Capture {
             return Err(CaptureError::Map { map: "PROCESSES", detail: "it is full".to_owned() });
         }
         self.shared.send(Message::Process { info: Box::new(info), ktime });
-        self.ask(|done| Command::Scan(vec![pid], done))
+        self.ask(|done| Command::Scan(vec![pid], done)).map(drop)
     }
 
     /// Takes a process out of scope. Its connections are closed, and [`CaptureEvent::Exited`] follows.
@@ -232,6 +238,7 @@ impl Capture {
             attached_objects: attached.objects.load(Ordering::Relaxed),
             attached_probes: attached.probes.load(Ordering::Relaxed),
             failed_objects: attached.failed_objects.load(Ordering::Relaxed),
+            known_objects: attached.known_objects.load(Ordering::Relaxed),
             candidates_open: attached.candidates_open.load(Ordering::Relaxed),
             candidates_confirmed: attached.candidates_confirmed.load(Ordering::Relaxed),
             candidates_refuted: attached.candidates_refuted.load(Ordering::Relaxed),
@@ -250,6 +257,15 @@ impl Capture {
         self.shared.wake_watcher();
         answer.recv().map_err(|_| stopped())
     }
+}
+
+/// A capture without a cache works as well; it only searches again what was searched before.
+fn open_cache(path: &Path) -> Option<Cache> {
+    Cache::open(path)
+        .inspect_err(|error| {
+            tracing::warn!(path = %path.display(), error, "what is found in files is not kept for later runs");
+        })
+        .ok()
 }
 
 impl Drop for Capture {

@@ -1,6 +1,7 @@
 //! What to capture and within which bounds. Parsed and checked by the caller; plain values here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which processes are observed. A process is in scope when any of the lists names it; with every list empty and `all` false
 /// nothing is.
@@ -31,6 +32,10 @@ pub struct CaptureConfig {
     pub max_call_bytes: u32,
     /// Most connections tracked in the kernel at once.
     pub max_connections: u32,
+    /// Folder in which what was found in files is kept between runs; `None`: it is not kept. Only this user may be able to write to it.
+    pub cache: Option<PathBuf>,
+    /// The probes of a file that no process in scope has mapped for so long are taken off.
+    pub detach_unused: Duration,
     /// Attach by perf event even where the kernel has multi-uprobe links.
     pub perf_events: bool,
     /// Longest time between two drains of the ring buffer, in milliseconds.
@@ -46,6 +51,8 @@ impl Default for CaptureConfig {
             ring_bytes: 32 << 20,
             max_call_bytes: 32 << 20,
             max_connections: 65_536,
+            cache: None,
+            detach_unused: Duration::from_mins(20),
             perf_events: false,
             drain_interval_ms: 10,
             watchdog_ms: 2_000,

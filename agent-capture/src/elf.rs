@@ -17,6 +17,10 @@ const SYMBOL: usize = 24;
 const EM_X86_64: u16 = 62;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
+const PT_NOTE: u32 = 4;
+const NT_GNU_BUILD_ID: u32 = 3;
+/// Most bytes read of one segment of notes.
+const MAX_NOTES: u64 = 64 << 10;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const PF_X: u32 = 1;
 const PF_W: u32 = 2;
@@ -172,6 +176,14 @@ impl<'a> Elf<'a> {
         executable.into_iter().find_map(|segment| segment.locate(address))
     }
 
+    /// The build id that the linker wrote, if it wrote one.
+    pub(crate) fn build_id(&self) -> Option<Vec<u8>> {
+        let notes = self.segments.iter().filter(|segment| segment.kind == PT_NOTE);
+        notes.into_iter().find_map(|segment| {
+            build_id(&read_at(self.file, segment.offset, segment.file_size.min(MAX_NOTES), "notes").ok()?)
+        })
+    }
+
     /// The bytes at an address in an executable segment.
     pub(crate) fn code(&self, address: u64, length: u64) -> Result<Vec<u8>, ElfError> {
         let offset = self.file_offset(address).ok_or(ElfError::Table("code"))?;
@@ -279,6 +291,21 @@ impl Segment {
     fn locate(&self, address: u64) -> Option<u64> {
         let within = address.checked_sub(self.address).filter(|within| *within < self.file_size)?;
         within.checked_add(self.offset)
+    }
+}
+
+/// Notes: sizes of name and description, type, then both, each padded to four bytes.
+fn build_id(mut notes: &[u8]) -> Option<Vec<u8>> {
+    loop {
+        let name_size = usize::try_from(u32_at(notes, 0)?).ok()?;
+        let size = usize::try_from(u32_at(notes, 4)?).ok()?;
+        let kind = u32_at(notes, 8)?;
+        let start = name_size.checked_next_multiple_of(4)?.checked_add(12)?;
+        let end = start.checked_add(size)?;
+        if kind == NT_GNU_BUILD_ID && notes.get(12..12 + name_size)? == b"GNU\0" && size > 0 {
+            return notes.get(start..end).map(<[u8]>::to_vec);
+        }
+        notes = notes.get(end.checked_next_multiple_of(4)?..)?;
     }
 }
 

@@ -160,6 +160,8 @@ pub struct CaptureStats {
     pub attached_probes: u64,
     /// Objects that could not be probed.
     pub failed_objects: u64,
+    /// Files that were not searched, because what they hold was kept from an earlier run or of another file with the same content.
+    pub known_objects: u64,
     /// Places found by the structure of the code that have probes and wait for proof.
     pub candidates_open: u64,
     /// Those through which plaintext has passed.

@@ -35,6 +35,11 @@ pub(crate) const FUNCTIONS: [Function; 14] = [
     Function { symbol: "gnutls_deinit", entry: "enter_free", leave: None },
 ];
 
+/// The function with this symbol.
+pub(crate) fn by_symbol(symbol: &str) -> Option<Function> {
+    FUNCTIONS.into_iter().find(|function| function.symbol == symbol)
+}
+
 /// The programs without which nothing is captured. A kernel that refuses one of the others is used without it.
 pub(crate) const REQUIRED: [&str; 8] = [
     "enter_read",

@@ -5,6 +5,8 @@
 
 mod abi;
 mod attach;
+mod attachment;
+mod cache;
 mod candidates;
 mod capture;
 mod command;
@@ -14,6 +16,7 @@ mod error;
 mod event;
 mod functions;
 mod heartbeat;
+mod identity;
 mod kernel;
 mod linker;
 mod multi;
@@ -24,6 +27,8 @@ mod reader;
 mod record;
 mod ring;
 mod rules;
+mod saved;
+mod search;
 mod settings;
 mod shared;
 mod sites;
@@ -31,6 +36,7 @@ mod structure;
 mod sweep;
 mod table;
 mod tracefs;
+mod unused;
 mod verdicts;
 #[cfg(test)]
 mod verification;

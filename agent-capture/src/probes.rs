@@ -28,6 +28,15 @@ impl Link {
         self.probes
     }
 
+    /// How many descriptors are held.
+    pub(crate) fn descriptors(&self) -> u64 {
+        match &self._links {
+            Links::Multi(_) => 1,
+            // The event and, where it has one, its link.
+            Links::Perf(links) => 2 * links.len() as u64,
+        }
+    }
+
     /// Whether taking it off makes the caller wait.
     pub(crate) fn is_slow(&self) -> bool {
         matches!(self._links, Links::Perf(_))

@@ -23,7 +23,7 @@ pub(crate) enum Certainty {
 }
 
 /// The places of one function, as offsets in the file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Site {
     pub(crate) function: Function,
     pub(crate) certainty: Certainty,
@@ -32,7 +32,7 @@ pub(crate) struct Site {
 }
 
 /// What was found in one file.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Findings {
     pub(crate) sites: Vec<Site>,
     /// Functions that are there and cannot be probed, with the reason.

@@ -81,7 +81,7 @@ struct Trial {
     lines: BufReader<std::process::ChildStdout>,
     text: Vec<u8>,
     closed: usize,
-    _directory: tempfile::TempDir,
+    _directory: Option<tempfile::TempDir>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -90,10 +90,14 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 impl Trial {
     fn start() -> Option<Self> {
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = tempfile::tempdir().unwrap();
         let program = compile(directory.path())?;
-        let capture = match Capture::start(&CaptureConfig::default()) {
+        Self::of(&program, &CaptureConfig::default(), Some(directory))
+    }
+
+    fn of(program: &Path, config: &CaptureConfig, directory: Option<tempfile::TempDir>) -> Option<Self> {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let capture = match Capture::start(config) {
             Ok(capture) => capture,
             Err(error) => {
                 let required = std::env::var_os("WIRESPAN_REQUIRE_BPF").is_some_and(|value| value == "1");
@@ -102,7 +106,7 @@ impl Trial {
                 return None;
             }
         };
-        assert_eq!(capture.attach_files(vec![program.clone()]).unwrap(), 1);
+        assert_eq!(capture.attach_files(vec![program.to_owned()]).unwrap(), 1);
         let guard = capture.inherit_from_self().unwrap();
         let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         drop(guard);
@@ -189,6 +193,33 @@ fn a_file_whose_candidates_are_all_refuted_has_no_probes_left() {
     let stats = trial.until("refuting all", |stats| stats.candidates_refuted == 3);
     assert_eq!((stats.attached_objects, stats.attached_probes), (0, 0));
     assert!(trial.text.is_empty());
+}
+
+#[test]
+fn what_was_refuted_is_remembered_for_the_next_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(program) = compile(directory.path()) else { return };
+    let cache = directory.path().join("cache");
+    let config = || CaptureConfig { cache: Some(cache.clone()), ..CaptureConfig::default() };
+    let Some(mut trial) = Trial::of(&program, &config(), None) else { return };
+    for what in ["m", "o", "p"] {
+        trial.act(what);
+    }
+    trial.until("judging", |stats| stats.candidates_open == 0);
+    let kept = || {
+        let entries = std::fs::read_dir(&cache).unwrap().flatten();
+        let texts: String = entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
+        texts.matches("\nrefuted ").count() == 2
+    };
+    trial.until("keeping", |_| kept());
+    drop(trial);
+    let Some(mut trial) = Trial::of(&program, &config(), None) else { return };
+    let begun = trial.capture.stats();
+    assert_eq!((begun.candidates_open, begun.candidates_refuted), (1, 2));
+    assert!(begun.known_objects > 0);
+    trial.act("p");
+    trial.until("confirming", |stats| stats.candidates_confirmed == 1);
+    assert!(!trial.text.is_empty());
 }
 
 #[test]

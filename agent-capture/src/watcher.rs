@@ -12,13 +12,14 @@ use agent_common::{ControlKind, ProcessFlags, ProcessState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::abi::Abi;
-use crate::attach::{Attacher, Outcome};
+use crate::attach::{Attacher, FileId, Outcome, Ticket};
 use crate::procfs::{self, MappedFile};
 use crate::record::Event;
 use crate::ring::{Next, Ring};
 use crate::rules::Rules;
 use crate::shared::{Message, Shared, monotonic, reset};
 use crate::sweep::Sweeper;
+use crate::unused::Unused;
 
 /// How long a file without TLS functions is not looked at again under the same path.
 const PLAIN_FOR: Duration = Duration::from_secs(30);
@@ -31,10 +32,17 @@ const VERIFY: Duration = Duration::from_millis(500);
 /// Longest sleep.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// A mapped file as `/proc/PID/maps` names it: device, inode, path.
+type MappingKey = (String, u64, PathBuf);
+
+fn key_of(mapped: &MappedFile) -> MappingKey {
+    (mapped.device.clone(), mapped.inode, mapped.path.clone())
+}
+
 /// A request to the watcher. Each is answered when it has been carried out.
 pub(crate) enum Command {
     /// Attach to whatever these processes have mapped.
-    Scan(Vec<u32>, SyncSender<()>),
+    Scan(Vec<u32>, SyncSender<usize>),
     /// Attach to these files. The answer is how many of them have probes.
     Attach(Vec<PathBuf>, SyncSender<usize>),
     /// Handle every event there is.
@@ -50,7 +58,10 @@ pub(crate) struct Watcher {
     pub(crate) attacher: Attacher,
     pub(crate) rules: Arc<Rules>,
     pub(crate) commands: Receiver<Command>,
-    mapped: HashMap<(String, u64, PathBuf), (Outcome, Instant)>,
+    mapped: HashMap<MappingKey, (Outcome, Instant)>,
+    /// Files that were asked for, not found at a process.
+    prepared: HashSet<FileId>,
+    unused: Unused,
     /// Processes whose leader exited, with the time of that.
     lingering: Vec<(u32, u64)>,
     to_scan: HashSet<u32>,
@@ -67,6 +78,7 @@ impl Watcher {
         rules: Arc<Rules>,
         commands: Receiver<Command>,
         max_connections: u32,
+        detach_unused: Duration,
     ) -> Self {
         Self {
             shared,
@@ -75,6 +87,8 @@ impl Watcher {
             rules,
             commands,
             mapped: HashMap::new(),
+            prepared: HashSet::new(),
+            unused: Unused::new(detach_unused),
             lingering: Vec::new(),
             to_scan: HashSet::new(),
             sweeper: Sweeper::new(max_connections),
@@ -93,6 +107,7 @@ impl Watcher {
             self.bury_lingering();
             self.sweeper.sweep_if_due(&self.shared);
             self.verify_candidates();
+            self.detach_unused();
         }
     }
 
@@ -103,12 +118,7 @@ impl Watcher {
             return;
         }
         self.verified = now;
-        let maps = &self.shared.maps;
-        self.attacher.verify(
-            &self.shared.attached,
-            |number| maps.site(number),
-            |number| maps.reset_site(number),
-        );
+        self.attacher.verify(&self.shared.attached);
     }
 
     fn wait(&self) {
@@ -135,7 +145,7 @@ impl Watcher {
             }
         }
         for pid in std::mem::take(&mut self.to_scan) {
-            self.scan(pid);
+            self.scan(pid, None);
         }
     }
 
@@ -183,18 +193,21 @@ impl Watcher {
 
     fn handle_commands(&mut self) -> bool {
         reset(self.shared.watcher());
+        self.attacher.attach_searched(&self.shared.attached);
         while let Ok(command) = self.commands.try_recv() {
             // A requester that does not wait any more needs no answer.
             match command {
                 Command::Scan(pids, done) => {
+                    let ticket = Ticket::new(done);
                     for pid in pids {
-                        self.scan(pid);
+                        self.scan(pid, Some(&ticket));
                     }
-                    let _ = done.send(());
                 }
                 Command::Attach(files, done) => {
-                    let probed = files.iter().filter(|path| self.attach_path(path)).count();
-                    let _ = done.send(probed);
+                    let ticket = Ticket::new(done);
+                    for path in files {
+                        self.attach_path(&path, &ticket);
+                    }
                 }
                 Command::Sync(done) => {
                     self.handle_events();
@@ -207,27 +220,61 @@ impl Watcher {
         true
     }
 
-    fn attach_path(&mut self, path: &Path) -> bool {
-        let Ok(file) = File::open(path) else { return false };
-        self.attacher.attach(&file, path, &self.shared.attached) == Outcome::Probed
+    fn attach_path(&mut self, path: &Path, ticket: &Arc<Ticket>) {
+        let Ok(file) = File::open(path) else { return };
+        let id = file.metadata().ok().map(|data| FileId::of(&data));
+        if self.attacher.attach(file, path, Some(ticket), &self.shared.attached) != Outcome::Plain {
+            self.prepared.extend(id);
+        }
     }
 
     /// Attaches to what a process has mapped executable.
-    fn scan(&mut self, pid: u32) {
+    fn scan(&mut self, pid: u32, ticket: Option<&Arc<Ticket>>) {
         let now = Instant::now();
         for mapped in procfs::executable_mappings(pid) {
-            let key = (mapped.device.clone(), mapped.inode, mapped.path.clone());
+            let key = key_of(&mapped);
             match self.mapped.get(&key) {
-                Some((Outcome::Probed, _)) => continue,
+                Some((Outcome::Probed(id), _)) if self.is_current(pid, &mapped, *id) => continue,
                 Some((Outcome::Plain, seen)) if now.duration_since(*seen) < PLAIN_FOR => continue,
                 _ => {}
             }
             let Some(file) = self.open(pid, &mapped) else { continue };
-            let outcome = self.attacher.attach(&file, &mapped.path, &self.shared.attached);
+            let outcome = self.attacher.attach(file, &mapped.path, ticket, &self.shared.attached);
+            if outcome == Outcome::Searching {
+                continue;
+            }
             if self.mapped.len() >= MAX_MAPPED {
                 self.mapped.clear();
             }
             self.mapped.insert(key, (outcome, now));
+        }
+    }
+
+    /// Whether a mapped file is still what was probed. Where that cannot be seen, it is taken for it.
+    fn is_current(&self, pid: u32, mapped: &MappedFile, id: FileId) -> bool {
+        let data = fs::metadata(format!("/proc/{pid}/map_files/{}", mapped.range));
+        data.map_or(true, |data| self.attacher.is_current(id, &data))
+    }
+
+    /// Takes the probes off files that no process in scope has mapped for a while: a file that was deleted cannot be freed before.
+    fn detach_unused(&mut self) {
+        if !self.unused.is_due() {
+            return;
+        }
+        let attached: HashSet<FileId> =
+            self.attacher.attached().filter(|id| !self.prepared.contains(id)).collect();
+        let mut used = HashSet::new();
+        if !attached.is_empty() {
+            let pids: Vec<u32> = self.shared.maps.processes().keys().flatten().collect();
+            for mapped in pids.into_iter().flat_map(procfs::executable_mappings) {
+                if let Some((Outcome::Probed(id), _)) = self.mapped.get(&key_of(&mapped)) {
+                    used.insert(*id);
+                }
+            }
+        }
+        for id in self.unused.look(&attached, &used) {
+            self.attacher.forget(id, &self.shared.attached);
+            self.mapped.retain(|_, (outcome, _)| *outcome != Outcome::Probed(id));
         }
     }
 

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and says on stdout why it is skipped"
 )]
 
+mod files;
 mod forms;
 mod harness;
 mod processes;

@@ -27,6 +27,9 @@ pub struct CaptureSection {
     pub memory: ByteSize,
     /// Most bytes of one decoded body that are kept, when content is on.
     pub max_body: ByteSize,
+    /// Folder in which it is kept which functions a file holds, so that large executables are searched once. Without a value:
+    /// `$CACHE_DIRECTORY`, for root `/var/cache/wirespan`, else `wirespan` below `$XDG_CACHE_HOME` or `~/.cache`. Empty: nothing is kept.
+    pub cache: Option<PathBuf>,
     /// Also write everything captured, as plain text, to this file (mode 0600). For debugging: it holds secrets.
     pub record: Option<PathBuf>,
 }
@@ -42,6 +45,7 @@ impl Default for CaptureSection {
             idle_timeout: Span::secs(1_800),
             memory: ByteSize::mib(256),
             max_body: ByteSize::mib(32),
+            cache: None,
             record: None,
         }
     }

@@ -85,6 +85,8 @@ pub struct CaptureCounters {
     pub attached_probes: u64,
     /// Objects that could not be probed.
     pub failed_objects: u64,
+    /// Files that were not searched, because what they hold was known.
+    pub known_objects: u64,
     /// Places found by the structure of the code that wait for proof.
     pub candidates_open: u64,
     /// Those that proved to be what they were taken for.
@@ -115,6 +117,7 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             attached_objects,
             attached_probes,
             failed_objects,
+            known_objects,
             candidates_open,
             candidates_confirmed,
             candidates_refuted,
@@ -138,6 +141,7 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             attached_objects,
             attached_probes,
             failed_objects,
+            known_objects,
             candidates_open,
             candidates_confirmed,
             candidates_refuted,
@@ -204,6 +208,12 @@ pub fn prometheus(report: &StatusReport) -> String {
         "counter",
         "Objects that could not be probed.",
         &[("", capture.failed_objects)],
+    );
+    family(
+        "known_objects_total",
+        "counter",
+        "Files that were not searched, because what they hold was known.",
+        &[("", capture.known_objects)],
     );
     family(
         "candidate_places",

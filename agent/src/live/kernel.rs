@@ -1,6 +1,10 @@
 //! The kernel as a source of events.
 
-use std::time::Duration;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use agent_capture::{Capture, CaptureConfig, CaptureEvent, CaptureStats, Scope};
 
@@ -20,8 +24,26 @@ pub fn kernel_config(section: &CaptureSection, limits: &LimitsSection, scope: Sc
         max_connections: section.max_connections,
         drain_interval_ms: u32::try_from(section.drain_interval.0.as_millis()).unwrap_or(u32::MAX).max(1),
         watchdog_ms: u32::try_from(limits.watchdog.0.as_millis()).unwrap_or(u32::MAX),
+        cache: cache_folder(section.cache.as_deref(), |name| std::env::var_os(name)),
         ..CaptureConfig::default()
     }
+}
+
+/// Where the capture keeps what it found in files.
+fn cache_folder(configured: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    if let Some(path) = configured {
+        return (!path.as_os_str().is_empty()).then(|| path.to_owned());
+    }
+    let folder = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // Set by systemd for `CacheDirectory=`.
+    if let Some(path) = folder("CACHE_DIRECTORY") {
+        return Some(path);
+    }
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/var/cache/wirespan"));
+    }
+    let base = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
+    base.map(|base| base.join("wirespan"))
 }
 
 impl Source for Capture {
@@ -49,5 +71,21 @@ impl Source for Capture {
 
     fn stats(&self) -> CaptureStats {
         Capture::stats(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_is_where_it_is_configured_or_where_systemd_says() {
+        let systemd =
+            |name: &str| (name == "CACHE_DIRECTORY").then(|| OsString::from("/var/cache/private/wirespan"));
+        assert_eq!(cache_folder(Some(Path::new("/x")), systemd), Some("/x".into()));
+        assert_eq!(cache_folder(Some(Path::new("")), systemd), None);
+        assert_eq!(cache_folder(None, systemd), Some("/var/cache/private/wirespan".into()));
+        let relative = |name: &str| (name != "HOME").then(|| OsString::from("relative"));
+        assert!(cache_folder(None, relative).is_none_or(|path| path == Path::new("/var/cache/wirespan")));
     }
 }
