@@ -11,6 +11,7 @@ use std::sync::mpsc::SyncSender;
 use crate::attachment::{Attachment, Candidate};
 use crate::candidates::{Numbers, Proof};
 use crate::elf::ElfError;
+use crate::functions::JAVA;
 use crate::probes::{Link, Probes};
 use crate::search::{Begun, Found, Searched, Searcher};
 use crate::shared::Shared;
@@ -116,13 +117,23 @@ pub(crate) struct Attacher {
     probes: Probes,
     shared: Arc<Shared>,
     max_descriptors: u64,
+    /// Also where the Java agent shows plaintext.
+    java: bool,
 }
 
 impl Attacher {
-    pub(crate) fn new(probes: Probes, searcher: Searcher<Edition>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(probes: Probes, searcher: Searcher<Edition>, shared: Arc<Shared>, java: bool) -> Self {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let max_descriptors = limit.unwrap_or(u64::MAX).saturating_sub(SPARE_DESCRIPTORS);
-        Self { files: HashMap::new(), numbers: Numbers::new(), searcher, probes, shared, max_descriptors }
+        Self {
+            files: HashMap::new(),
+            numbers: Numbers::new(),
+            searcher,
+            probes,
+            shared,
+            max_descriptors,
+            java,
+        }
     }
 
     /// Attaches to every TLS function of a file, unless that was done before. `shown` is for messages only. A large file is searched later;
@@ -234,7 +245,8 @@ impl Attacher {
         refuted: &HashSet<u64>,
         counts: &AttachCounts,
     ) -> Option<Attachment> {
-        let Findings { sites, problems } = findings;
+        let Findings { mut sites, problems } = findings;
+        sites.retain(|site| self.java || site.function.entry != JAVA);
         for problem in &problems {
             tracing::warn!(file = %shown.display(), %problem, "a TLS function cannot be probed");
         }

@@ -71,7 +71,8 @@ impl Capture {
         let rules = Arc::new(Rules::of(&config.scope));
         let searcher = Searcher::start(config.cache.as_deref().and_then(open_cache), Arc::clone(&shared))
             .map_err(|error| CaptureError::system("starting the thread that searches files", error))?;
-        let attacher = Attacher::new(Probes::new(ebpf, multi, cookies), searcher, Arc::clone(&shared));
+        let attacher =
+            Attacher::new(Probes::new(ebpf, multi, cookies), searcher, Arc::clone(&shared), config.java);
         let (commands, receiver) = channel();
         let watcher = Watcher::new(
             Arc::clone(&shared),
@@ -81,6 +82,7 @@ impl Capture {
             receiver,
             config.max_connections,
             config.detach_unused,
+            config.java,
         );
         let watcher = std::thread::Builder::new()
             .name("wirespan-watch".to_owned())

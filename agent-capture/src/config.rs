@@ -42,6 +42,8 @@ pub struct CaptureConfig {
     pub drain_interval_ms: u32,
     /// When the reader has not come by for so many milliseconds, the kernel programs stop copying until it does. 0: never.
     pub watchdog_ms: u32,
+    /// Load an agent into the Java virtual machines in scope, and probe where it shows their plaintext.
+    pub java: bool,
 }
 
 impl Default for CaptureConfig {
@@ -56,6 +58,7 @@ impl Default for CaptureConfig {
             perf_events: false,
             drain_interval_ms: 10,
             watchdog_ms: 2_000,
+            java: false,
         }
     }
 }

@@ -17,8 +17,18 @@ pub(crate) const LEAVE: &str = "leave";
 /// The same for one that returns the number of bytes as an `ssize_t`.
 pub(crate) const LEAVE_LONG: &str = "leave_long";
 
+/// Kernel program at the JVM's native file write, where the Java agent shows plaintext.
+pub(crate) const JAVA: &str = "enter_java_write";
+
+impl Function {
+    /// Whether plaintext passes through it. A file without such a function is none of ours.
+    pub(crate) fn moves_bytes(&self) -> bool {
+        self.leave.is_some() || self.entry == JAVA
+    }
+}
+
 /// OpenSSL 1.1.1 and 3.x, BoringSSL, LibreSSL, aws-lc; GnuTLS. An object that has none of the reading and writing ones is no TLS library.
-pub(crate) const FUNCTIONS: [Function; 14] = [
+pub(crate) const FUNCTIONS: [Function; 16] = [
     Function { symbol: "SSL_read", entry: "enter_read", leave: Some(LEAVE) },
     Function { symbol: "SSL_write", entry: "enter_write", leave: Some(LEAVE) },
     Function { symbol: "SSL_read_ex", entry: "enter_read_ex", leave: Some(LEAVE) },
@@ -33,6 +43,8 @@ pub(crate) const FUNCTIONS: [Function; 14] = [
     Function { symbol: "gnutls_record_send_range", entry: "enter_write", leave: Some(LEAVE_LONG) },
     Function { symbol: "gnutls_bye", entry: "enter_shutdown", leave: None },
     Function { symbol: "gnutls_deinit", entry: "enter_free", leave: None },
+    Function { symbol: "Java_sun_nio_ch_FileDispatcherImpl_write0", entry: JAVA, leave: None },
+    Function { symbol: "Java_sun_nio_ch_UnixFileDispatcherImpl_write0", entry: JAVA, leave: None },
 ];
 
 /// The function with this symbol.
@@ -53,7 +65,7 @@ pub(crate) const REQUIRED: [&str; 8] = [
 ];
 
 /// Every uprobe program.
-pub(crate) const PROGRAMS: [&str; 10] = [
+pub(crate) const PROGRAMS: [&str; 11] = [
     "enter_read",
     "enter_write",
     "enter_read_ex",
@@ -64,4 +76,5 @@ pub(crate) const PROGRAMS: [&str; 10] = [
     LEAVE,
     LEAVE_LONG,
     crate::structure::static_ssl::BORN,
+    JAVA,
 ];

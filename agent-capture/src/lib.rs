@@ -17,6 +17,7 @@ mod event;
 mod functions;
 mod heartbeat;
 mod identity;
+pub mod java;
 mod kernel;
 mod linker;
 mod multi;

@@ -75,7 +75,7 @@ pub(crate) fn find(file: &File) -> Result<Option<Findings>, ElfError> {
 fn by_symbols(elf: &Elf<'_>) -> Result<Option<Findings>, ElfError> {
     for table in [SymbolTable::Dynamic, SymbolTable::Full] {
         let known = symbols(elf, table)?;
-        if known.iter().any(|(function, _)| function.leave.is_some()) {
+        if known.iter().any(|(function, _)| function.moves_bytes()) {
             return Ok(Some(findings(elf, &known)));
         }
     }

@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::abi::Abi;
 use crate::attach::{Attacher, FileId, Outcome, Ticket};
+use crate::java::Loader;
 use crate::procfs::{self, MappedFile};
 use crate::record::Event;
 use crate::ring::{Next, Ring};
@@ -68,6 +69,7 @@ pub(crate) struct Watcher {
     sweeper: Sweeper,
     /// When the candidates were looked at.
     verified: Instant,
+    java: Loader,
 }
 
 impl Watcher {
@@ -79,7 +81,9 @@ impl Watcher {
         commands: Receiver<Command>,
         max_connections: u32,
         detach_unused: Duration,
+        java: bool,
     ) -> Self {
+        let loader = Loader::new(java, Arc::clone(&shared));
         Self {
             shared,
             ring,
@@ -93,6 +97,7 @@ impl Watcher {
             to_scan: HashSet::new(),
             sweeper: Sweeper::new(max_connections),
             verified: Instant::now(),
+            java: loader,
         }
     }
 
@@ -232,6 +237,9 @@ impl Watcher {
     fn scan(&mut self, pid: u32, ticket: Option<&Arc<Ticket>>) {
         let now = Instant::now();
         for mapped in procfs::executable_mappings(pid) {
+            if self.java.is_machine(&mapped) {
+                self.java.meet(pid, &mapped);
+            }
             let key = key_of(&mapped);
             match self.mapped.get(&key) {
                 Some((Outcome::Probed(id), _)) if self.is_current(pid, &mapped, *id) => continue,

@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod java;
 mod maps;
 mod record;
 
 pub use control::{ControlEvent, ControlKind};
+pub use java::{JAVA_HANDLE, JAVA_HEADER_BYTES, JAVA_MAGIC, JavaKind};
 pub use maps::{
     AgentIndex, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, ConnectionState, CounterIndex,
     MAX_SITES, ProcessFlags, ProcessState, Role, SiteCounts, VerdictEntry,

@@ -19,14 +19,18 @@ pub fn enter_shutdown(ctx: ProbeContext) -> u32 {
     if state(tgid).is_none() {
         return 0;
     }
-    let handle = argument(&ctx, 0);
-    let Some(pointer) = CONNECTIONS.get_ptr_mut(ConnectionKey { tgid, reserved: 0, handle }) else {
-        return 0;
-    };
+    shut(tgid, pid_tgid as u32, argument(&ctx, 0));
+    0
+}
+
+/// Reports that the process has ended its direction of a connection, once.
+#[inline(always)]
+pub fn shut(tgid: u32, tid: u32, handle: u64) {
+    let Some(pointer) = CONNECTIONS.get_ptr_mut(ConnectionKey { tgid, reserved: 0, handle }) else { return };
     // SAFETY: a value of a preallocated map is memory of its type, and one handle is used by one thread at a time.
     let connection = unsafe { &mut *pointer };
     if connection.announced == 0 || connection.shut != 0 {
-        return 0;
+        return;
     }
     connection.shut = 1;
     emit_event(&RecordHeader {
@@ -35,14 +39,13 @@ pub fn enter_shutdown(ctx: ProbeContext) -> u32 {
         reserved: 0,
         length: 0,
         tgid,
-        tid: pid_tgid as u32,
+        tid,
         handle,
         generation: connection.generation,
         offset: connection.offsets[0],
         ingress_end: connection.offsets[1],
         ktime: now(),
     });
-    0
 }
 
 /// `SSL_free`

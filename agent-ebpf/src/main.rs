@@ -17,6 +17,7 @@ mod emit;
 mod empty;
 mod frame;
 mod handle;
+mod java;
 mod maps;
 mod process;
 mod registers;

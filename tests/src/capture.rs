@@ -18,6 +18,8 @@ pub struct Exec {
     pub record: Option<PathBuf>,
     /// Configuration file.
     pub config: Option<PathBuf>,
+    /// Load the agent into Java processes.
+    pub java: bool,
 }
 
 /// What came of it.
@@ -42,6 +44,9 @@ impl Exec {
         }
         if let Some(file) = &self.record {
             command.arg("--record").arg(file);
+        }
+        if self.java {
+            command.arg("--java");
         }
         if let Some(file) = &self.config {
             command.arg("--config").arg(file);

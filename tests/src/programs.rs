@@ -42,6 +42,8 @@ pub enum Program {
     Codex,
     /// Java: JSSE, no native TLS.
     Java,
+    /// A JDK, which compiles and runs our Java programs.
+    Jdk,
 }
 
 /// The target directory: where cargo put this crate's build.
@@ -94,6 +96,11 @@ pub fn find(program: Program) -> Result<PathBuf> {
         }
         Program::Java if !clients().join("java/Client.class").is_file() => Vec::new(),
         Program::Java => on_path("java"),
+        Program::Jdk => on_path("java")
+            .into_iter()
+            .filter_map(|java| std::fs::canonicalize(java).ok())
+            .filter(|java| java.with_file_name("javac").is_file())
+            .collect(),
     };
     match candidates.into_iter().find(|file| file.is_file()) {
         Some(found) => Ok(found),

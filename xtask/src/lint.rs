@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{build, exec, paths, ui};
+use crate::{build, exec, java, paths, ui};
 
 /// How to format.
 #[derive(Debug, Args, Default)]
@@ -46,7 +46,8 @@ pub(crate) fn fmt(options: &FmtOptions) -> Result<()> {
 pub(crate) fn run() -> Result<()> {
     let root = paths::root()?;
     fmt(&FmtOptions { check: true })?;
-    let broken = rules(&root)?;
+    let mut broken = rules(&root)?;
+    broken.extend(java::check(&root)?);
     for line in &broken {
         ui::note(line);
     }

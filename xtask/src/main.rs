@@ -11,6 +11,7 @@ mod deploy;
 mod every_client;
 mod exec;
 mod fuzz;
+mod java;
 mod lint;
 mod matrix;
 mod mutations;
@@ -66,6 +67,8 @@ enum Task {
     Mutations(mutations::Options),
     /// Make the embedded price snapshot and its test cases from the PyPI package genai-prices
     Prices(prices::Options),
+    /// Build the Java agent from agent-java/src; needs a JDK 17 or newer
+    Java,
     /// Check what is below deploy/: manifests against the Kubernetes schemas, the systemd unit
     Deploy,
 }
@@ -86,6 +89,7 @@ fn main() -> Result<()> {
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Mutations(options) => mutations::run(&options),
         Task::Prices(options) => prices::run(&options),
+        Task::Java => java::run(),
         Task::Deploy => deploy::run(),
     }
 }

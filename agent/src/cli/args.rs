@@ -83,6 +83,9 @@ pub(super) struct CaptureArgs {
     /// Send spans and metrics to this OTLP endpoint (the OTEL_EXPORTER_OTLP_* variables work as well)
     #[arg(long, value_name = "URL")]
     pub(super) otlp_endpoint: Option<String>,
+    /// Load an agent into Java processes, whose TLS cannot be seen otherwise
+    #[arg(long)]
+    pub(super) java: bool,
     /// Name of the service that the calls belong to
     #[arg(long, value_name = "NAME")]
     pub(super) service_name: Option<String>,

@@ -75,7 +75,8 @@ pub(super) fn exec(args: ExecArgs) -> anyhow::Result<Exit> {
         )?;
         // Before the command starts, so that no signal is missed.
         let forwarded = Forwarded::listen().context("cannot listen for signals")?;
-        let spawned = spawn(program, arguments);
+        let java = if config.capture.java { Some(java_variable()?) } else { None };
+        let spawned = spawn(program, arguments, java);
         drop(guard);
         let status = match spawned {
             Ok(child) => wait(child, forwarded).await,
@@ -100,10 +101,23 @@ pub(super) fn exec(args: ExecArgs) -> anyhow::Result<Exit> {
     })
 }
 
-fn spawn(program: &OsString, arguments: &[OsString]) -> io::Result<Child> {
+/// What makes the JVMs of the command load the agent.
+fn java_variable() -> anyhow::Result<(&'static str, OsString)> {
+    let present = std::env::var_os("JAVA_TOOL_OPTIONS");
+    let directory = std::env::temp_dir();
+    agent_capture::java::command_variable(&directory, present.as_deref())
+        .with_context(|| format!("cannot put the Java agent into {}", directory.display()))
+}
+
+fn spawn(
+    program: &OsString,
+    arguments: &[OsString],
+    variable: Option<(&str, OsString)>,
+) -> io::Result<Child> {
     let stderr = io::stderr().as_fd().try_clone_to_owned()?;
     Command::new(program)
         .args(arguments)
+        .envs(variable)
         .stdin(Stdio::inherit())
         .stdout(Stdio::from(stderr))
         .stderr(Stdio::inherit())
@@ -155,9 +169,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_is_not_there_is_told_from_one_that_cannot_run() {
-        let missing = spawn(&"/nonexistent/command".into(), &[]).expect_err("missing");
+        let missing = spawn(&"/nonexistent/command".into(), &[], None).expect_err("missing");
         assert_eq!(not_started(&"x".into(), &missing), Exit::Code(NOT_FOUND));
-        let folder = spawn(&"/".into(), &[]).expect_err("a folder");
+        let folder = spawn(&"/".into(), &[], None).expect_err("a folder");
         assert_eq!(not_started(&"x".into(), &folder), Exit::Code(NOT_RUNNABLE));
     }
 }

@@ -1,5 +1,8 @@
-//! `wirespan completions` and `wirespan man`: both made from the command line's own description.
+//! `wirespan completions` and `wirespan man`, made from the command line's own description, and `wirespan java-agent`.
 
+use std::path::PathBuf;
+
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::output::{Exit, Output};
@@ -14,6 +17,22 @@ pub(super) struct CompletionsArgs {
 pub(super) struct ManArgs {
     /// A command of wirespan, such as exec; wirespan itself when left out
     command: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+With `capture.java` on (or --java), wirespan loads the agent into running Java processes itself, and `exec` starts them with it. A \
+program that has made its TLS contexts before, or whose JVM cannot be attached to, is started with it instead: \
+JAVA_TOOL_OPTIONS=-javaagent:FILE. Without wirespan beside it the agent does nothing that is seen.")]
+pub(super) struct JavaAgentArgs {
+    /// The jar to write
+    file: PathBuf,
+}
+
+pub(super) fn java_agent(args: &JavaAgentArgs) -> anyhow::Result<Exit> {
+    agent_capture::java::write_agent(&args.file)
+        .with_context(|| format!("cannot write the Java agent to {}", args.file.display()))?;
+    Ok(Exit::Ok)
 }
 
 pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {

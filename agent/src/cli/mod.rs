@@ -61,6 +61,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// Look up prices
     Prices(prices::PricesArgs),
+    /// Write the agent for Java programs to a file
+    JavaAgent(meta::JavaAgentArgs),
     /// Print completions for a shell
     Completions(meta::CompletionsArgs),
     /// Print the manual page of wirespan or of one of its commands
@@ -99,6 +101,7 @@ pub fn main() -> Exit {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Config(args) => config::config(&args),
         Command::Prices(args) => prices::prices(&args),
+        Command::JavaAgent(args) => meta::java_agent(&args),
         Command::Completions(args) => meta::completions(&args),
         Command::Man(args) => meta::man(&args),
     };

@@ -39,6 +39,7 @@ pub(super) struct Ended {
 pub(super) fn configuration(args: &CaptureArgs, content: bool) -> anyhow::Result<Config> {
     let mut config = args.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
     config.content.enabled |= content;
+    config.capture.java |= args.java;
     if let Some(record) = &args.record {
         config.capture.record = Some(record.clone());
     }

@@ -30,6 +30,9 @@ pub struct CaptureSection {
     /// Folder in which it is kept which functions a file holds, so that large executables are searched once. Without a value:
     /// `$CACHE_DIRECTORY`, for root `/var/cache/wirespan`, else `wirespan` below `$XDG_CACHE_HOME` or `~/.cache`. Empty: nothing is kept.
     pub cache: Option<PathBuf>,
+    /// Load an agent into the Java processes in scope: their TLS is Java itself, and shows to no probe. Off by default, because it adds code
+    /// to the programs observed.
+    pub java: bool,
     /// Also write everything captured, as plain text, to this file (mode 0600). For debugging: it holds secrets.
     pub record: Option<PathBuf>,
 }
@@ -46,6 +49,7 @@ impl Default for CaptureSection {
             memory: ByteSize::mib(256),
             max_body: ByteSize::mib(32),
             cache: None,
+            java: false,
             record: None,
         }
     }

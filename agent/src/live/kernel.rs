@@ -25,6 +25,7 @@ pub fn kernel_config(section: &CaptureSection, limits: &LimitsSection, scope: Sc
         drain_interval_ms: u32::try_from(section.drain_interval.0.as_millis()).unwrap_or(u32::MAX).max(1),
         watchdog_ms: u32::try_from(limits.watchdog.0.as_millis()).unwrap_or(u32::MAX),
         cache: cache_folder(section.cache.as_deref(), |name| std::env::var_os(name)),
+        java: section.java,
         ..CaptureConfig::default()
     }
 }
