@@ -46,7 +46,11 @@ fn run(
 #[test]
 fn a_library_that_is_upgraded_overwritten_or_deleted_is_followed() {
     let Some(system) = libssl() else { return };
-    let config = CaptureConfig { detach_unused: Duration::from_millis(200), ..CaptureConfig::default() };
+    let config = CaptureConfig {
+        detach_unused: Duration::from_millis(200),
+        watchdog_ms: 0,
+        ..CaptureConfig::default()
+    };
     let Some(mut session) = Session::start(&config) else { return };
     let server = Server::start();
     let directory = tempfile::tempdir().unwrap();
@@ -75,7 +79,9 @@ fn a_library_that_is_upgraded_overwritten_or_deleted_is_followed() {
 
 #[test]
 fn a_library_of_many_processes_is_attached_once() {
-    let Some(mut session) = Session::default() else { return };
+    // The processes are started without a look at the events in between.
+    let config = CaptureConfig { watchdog_ms: 0, ..CaptureConfig::default() };
+    let Some(mut session) = Session::start(&config) else { return };
     let server = Server::start();
     session.run(&mut server.client(&["get:/echo", "read:65536"]));
     let once = session.stats();
