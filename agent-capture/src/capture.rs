@@ -21,6 +21,7 @@ use crate::ring::Ring;
 use crate::rules::Rules;
 use crate::search::Searcher;
 use crate::shared::{Message, Shared, monotonic};
+use crate::sockets::Plain;
 use crate::verdicts::Verdicts;
 use crate::watcher::{Command, Watcher, admit, admit_running};
 use crate::{
@@ -67,7 +68,7 @@ impl Capture {
         let multi_links = multi.is_some();
         let data = Ring::new(data)?;
         let control = Ring::new(control)?;
-        let shared = Arc::new(Shared::new(maps)?);
+        let shared = Arc::new(Shared::new(maps, Plain::of(&config.plain_http))?);
         let rules = Arc::new(Rules::of(&config.scope));
         let searcher = Searcher::start(config.cache.as_deref().and_then(open_cache), Arc::clone(&shared))
             .map_err(|error| CaptureError::system("starting the thread that searches files", error))?;
@@ -233,6 +234,9 @@ impl Capture {
             lost_quiet_bytes: counter(CounterIndex::QuietBytes),
             shed_bytes: counter(CounterIndex::ShedBytes),
             shed_connections: counter(CounterIndex::ShedConnections),
+            lost_unseen_bytes: counter(CounterIndex::UnseenBytes),
+            io_uring_processes: self.shared.io_uring.load(Ordering::Relaxed),
+            kernel_tls_processes: self.shared.kernel_tls.load(Ordering::Relaxed),
             skipped_bytes: counter(CounterIndex::SkippedBytes),
             lost_control_events: counter(CounterIndex::ControlEvents) + self.shared.lost_messages(),
             untracked_calls: counter(CounterIndex::CallsUntracked),

@@ -21,6 +21,32 @@ pub struct Scope {
     pub follow_children: bool,
 }
 
+/// Which connections without TLS are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PlainMode {
+    /// None.
+    #[default]
+    Off,
+    /// Those to, or accepted on, one of the ports.
+    Ports,
+    /// All, to begin with. A port becomes one of the ports with the first LLM call that is seen on it; any other connection is looked at
+    /// no more once its first request has turned out to be no LLM call.
+    Learn,
+    /// All, as with TLS.
+    All,
+}
+
+/// HTTP without TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlainHttp {
+    /// Which connections.
+    pub mode: PlainMode,
+    /// Ports of servers.
+    pub ports: Vec<u16>,
+    /// Only processes with one of these command names (`comm`, the first 15 bytes count); empty: every process in scope.
+    pub commands: Vec<String>,
+}
+
 /// Bounds and sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureConfig {
@@ -44,6 +70,8 @@ pub struct CaptureConfig {
     pub watchdog_ms: u32,
     /// Load an agent into the Java virtual machines in scope, and probe where it shows their plaintext.
     pub java: bool,
+    /// HTTP without TLS.
+    pub plain_http: PlainHttp,
 }
 
 impl Default for CaptureConfig {
@@ -59,6 +87,7 @@ impl Default for CaptureConfig {
             drain_interval_ms: 10,
             watchdog_ms: 2_000,
             java: false,
+            plain_http: PlainHttp::default(),
         }
     }
 }

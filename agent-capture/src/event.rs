@@ -1,8 +1,9 @@
 //! The border of this crate: what the kernel side saw, as plain values.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Identity of one connection: a TLS handle in one life of one process.
+/// Identity of one connection: a TLS handle, or a socket, in one life of one process.
 ///
 /// The handle pointer, not a file descriptor, because memory-BIO runtimes (asyncio, Node) have no descriptor on the handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,10 +12,27 @@ pub struct ConnectionId {
     pub tgid: u32,
     /// Start time of the process in clock ticks since boot (`/proc/PID/stat` field 22); 0 when it was gone before it could be read.
     pub start_time: u64,
-    /// TLS handle pointer in that process.
+    /// TLS handle pointer in that process; for a connection without TLS the descriptor, with the highest bit set.
     pub handle: u64,
     /// Kernel time at which the handle was first seen, so that a reused pointer is another connection.
     pub generation: u64,
+}
+
+/// Where the plaintext of a connection was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// In a TLS library.
+    Tls,
+    /// On a socket: there is no TLS.
+    Plain,
+}
+
+impl ConnectionId {
+    /// Where the connection was seen. The handle tells.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        if self.handle & agent_common::SOCKET_HANDLE != 0 { Transport::Plain } else { Transport::Tls }
+    }
 }
 
 /// Which way bytes went, seen from the observed process.
@@ -24,6 +42,15 @@ pub enum Direction {
     Egress,
     /// Read by the process.
     Ingress,
+}
+
+/// The socket below a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// Address and port of the other end, where they are known.
+    pub remote: Option<SocketAddr>,
+    /// Port of this end, where it is known: that of the listener of an accepted connection.
+    pub local_port: Option<u16>,
 }
 
 /// A piece of the plaintext of one direction of one connection.
@@ -88,6 +115,15 @@ pub enum CaptureEvent {
         /// Kernel time.
         ktime: u64,
     },
+    /// What is known of the socket of a connection. Comes once, after the first chunk, where it comes at all.
+    Peer {
+        /// Connection.
+        connection: ConnectionId,
+        /// Its socket.
+        peer: Peer,
+        /// Kernel time.
+        ktime: u64,
+    },
     /// `SSL_free`, or the handle was evicted: nothing more will come. The offsets tell what was lost at the very end.
     Closed {
         /// Connection.
@@ -146,6 +182,12 @@ pub struct CaptureStats {
     pub shed_bytes: u64,
     /// Connections given up at a ceiling.
     pub shed_connections: u64,
+    /// Lost because a call moved them that shows no buffer (`sendfile`, `splice`, a vector of more than 32 pieces).
+    pub lost_unseen_bytes: u64,
+    /// Processes that set up io_uring: what they send and receive by it is not seen where there is no TLS library.
+    pub io_uring_processes: u64,
+    /// Processes that hand TLS to the kernel.
+    pub kernel_tls_processes: u64,
     /// Not copied on purpose: not HTTP, or switched to heads only.
     pub skipped_bytes: u64,
     /// Calls whose bytes could not be followed: nothing is known of them, and their connection begins anew.
@@ -181,5 +223,6 @@ impl CaptureStats {
             + self.lost_fault_bytes
             + self.lost_table_full_bytes
             + self.lost_quiet_bytes
+            + self.lost_unseen_bytes
     }
 }

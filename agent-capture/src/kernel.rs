@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use agent_common::{
     ABI_VERSION, AgentIndex, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex,
-    MAX_CHUNK, MAX_CHUNKS, ProcessState, SiteCounts, VerdictEntry,
+    Listener, MAX_CHUNK, MAX_CHUNKS, ProcessState, SiteCounts, Socket, SocketKey, VerdictEntry,
 };
 use aya::maps::{Array, CgroupArray, HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::programs::{ProgramError, ProgramType, TracePoint, UProbe};
@@ -46,6 +46,8 @@ pub(crate) struct Offsets {
     mmap_prot: u32,
     mmap_fd: u32,
     mmap_ret: u32,
+    syscall_args: u32,
+    syscall_ret: u32,
 }
 
 impl Offsets {
@@ -66,6 +68,8 @@ impl Offsets {
             mmap_prot: enter.offset("prot", &[8])?,
             mmap_fd: enter.offset("fd", &[8])?,
             mmap_ret: leave.offset("ret", &[8])?,
+            syscall_args: crate::sockets::tracepoints::argument_offset(tracefs)?,
+            syscall_ret: leave.offset("ret", &[8])?,
         })
     }
 }
@@ -77,6 +81,9 @@ pub(crate) struct Maps {
     calls: Mutex<HashMap<MapData, Abi<CallKey>, Abi<CallArgs>>>,
     verdicts: Mutex<HashMap<MapData, Abi<ConnectionKey>, Abi<VerdictEntry>>>,
     sites: Mutex<Array<MapData, Abi<SiteCounts>>>,
+    sockets: Mutex<HashMap<MapData, Abi<SocketKey>, Abi<Socket>>>,
+    listeners: Mutex<HashMap<MapData, Abi<SocketKey>, Abi<Listener>>>,
+    ports: Mutex<HashMap<MapData, u32, u32>>,
     counters: PerCpuArray<MapData, u64>,
     agent: Mutex<Array<MapData, u64>>,
 }
@@ -120,6 +127,19 @@ impl Maps {
         agent.set(index as u32, value, 0).map_err(|error| map_error("AGENT", &error))
     }
 
+    pub(crate) fn sockets(&self) -> MutexGuard<'_, HashMap<MapData, Abi<SocketKey>, Abi<Socket>>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn listeners(&self) -> MutexGuard<'_, HashMap<MapData, Abi<SocketKey>, Abi<Listener>>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ports of servers without TLS.
+    pub(crate) fn ports(&self) -> MutexGuard<'_, HashMap<MapData, u32, u32>> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A counter, summed over the CPUs; 0 if the kernel would not tell.
     pub(crate) fn counter(&self, index: CounterIndex) -> u64 {
         self.counters.get(&(index as u32), 0).map_or(0, |values| values.iter().sum())
@@ -159,6 +179,7 @@ impl Kernel {
             tracepoint.load().map_err(|error| program_error(name, &error))?;
             tracepoint.attach(category, name).map_err(|error| program_error(name, &error))?;
         }
+        crate::sockets::tracepoints::attach(&mut ebpf, config.plain_http.mode, tracefs)?;
         let maps = Maps {
             processes: Mutex::new(hash_map(&mut ebpf, "PROCESSES")?),
             connections: Mutex::new(hash_map(&mut ebpf, "CONNECTIONS")?),
@@ -167,6 +188,9 @@ impl Kernel {
             sites: Mutex::new(
                 Array::try_from(take(&mut ebpf, "SITES")?).map_err(|error| map_error("SITES", &error))?,
             ),
+            sockets: Mutex::new(hash_map(&mut ebpf, "SOCKETS")?),
+            listeners: Mutex::new(hash_map(&mut ebpf, "LISTENERS")?),
+            ports: Mutex::new(hash_map(&mut ebpf, "PORTS")?),
             counters: PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?)
                 .map_err(|error| map_error("COUNTERS", &error))?,
             agent: Mutex::new(
@@ -174,6 +198,9 @@ impl Kernel {
             ),
         };
         maps.tell(AgentIndex::Heartbeat, monotonic())?;
+        for port in &config.plain_http.ports {
+            maps.ports().insert(u32::from(*port), 1, 0).map_err(|error| map_error("PORTS", &error))?;
+        }
         let data = ring(&mut ebpf, "DATA")?;
         let control = ring(&mut ebpf, "CONTROL")?;
         Ok(Self { ebpf, multi, cookies, refused, maps, data, control })
@@ -226,12 +253,14 @@ fn create(
     let flag = u32::from;
     let follow = flag(config.scope.follow_children);
     let all = flag(config.scope.all);
+    let plain_mode = crate::sockets::kernel_mode(config.plain_http.mode) as u32;
     let every_exec = flag(!config.scope.executables.is_empty());
     EbpfLoader::new()
         // Kernel type information is not needed: nothing here reads kernel structures.
         .btf(None)
         .map_max_entries("DATA", settings.ring_bytes)
         .map_max_entries("CONNECTIONS", settings.max_connections)
+        .map_max_entries("SOCKETS", settings.max_connections)
         .override_global("MAX_CALL_BYTES", &settings.max_call_bytes, true)
         .override_global("WATCHDOG_NANOS", &settings.watchdog_nanos, true)
         .override_global("ALL_PROCESSES", &all, true)
@@ -246,6 +275,9 @@ fn create(
         .override_global("MMAP_PROT_OFFSET", &offsets.mmap_prot, true)
         .override_global("MMAP_FD_OFFSET", &offsets.mmap_fd, true)
         .override_global("MMAP_RET_OFFSET", &offsets.mmap_ret, true)
+        .override_global("SYSCALL_ARGS_OFFSET", &offsets.syscall_args, true)
+        .override_global("SYSCALL_RET_OFFSET", &offsets.syscall_ret, true)
+        .override_global("PLAIN_MODE", &plain_mode, true)
         .load(OBJECT)
         .map_err(|error| load_error(&error))
 }
@@ -284,7 +316,7 @@ fn check_version() -> Result<(), CaptureError> {
     Err(failed(format!("it is of version {version:?}, expected {ABI_VERSION}")))
 }
 
-fn program_mut<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, CaptureError>
+pub(crate) fn program_mut<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, CaptureError>
 where
     &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
 {
@@ -294,7 +326,7 @@ where
         .map_err(|error| program_error(name, &error))
 }
 
-fn map_mut<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, CaptureError> {
+pub(crate) fn map_mut<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, CaptureError> {
     ebpf.map_mut(name).ok_or_else(|| CaptureError::ObjectVersion { detail: format!("it has no map {name}") })
 }
 

@@ -33,6 +33,7 @@ mod search;
 mod settings;
 mod shared;
 mod sites;
+mod sockets;
 mod structure;
 mod sweep;
 mod table;
@@ -45,8 +46,10 @@ mod watcher;
 mod x86;
 
 pub use capture::{Capture, InheritGuard};
-pub use config::{CaptureConfig, Scope};
+pub use config::{CaptureConfig, PlainHttp, PlainMode, Scope};
 pub use error::CaptureError;
-pub use event::{CaptureEvent, CaptureStats, ConnectionId, Direction, ProcessInfo, StreamChunk, Verdict};
+pub use event::{
+    CaptureEvent, CaptureStats, ConnectionId, Direction, Peer, ProcessInfo, StreamChunk, Transport, Verdict,
+};
 pub use preflight::{Capabilities, Check, CheckStatus, preflight};
 pub use verdicts::Verdicts;

@@ -13,7 +13,7 @@ use crate::record::{Kind, Record};
 use crate::ring::{Next, Ring};
 use crate::shared::{Message, Shared, monotonic, reset};
 use crate::table::{Open, Table};
-use crate::{CaptureEvent, ConnectionId, ProcessInfo, StreamChunk, procfs};
+use crate::{CaptureEvent, ConnectionId, ProcessInfo, StreamChunk, Transport, procfs};
 
 /// First sleep after data stopped flowing; each further one is twice as long, up to the drain interval.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(250);
@@ -173,6 +173,10 @@ impl Reader {
         }
         let Some(tracked) = self.table.get_mut(tgid) else { return };
         let id = tracked.id(tgid, handle, generation);
+        if id.transport() == Transport::Plain && !self.shared.plain.takes(&tracked.command) {
+            self.shared.plain.silence(&self.shared.maps, &id);
+            return;
+        }
         let open =
             tracked.connections.entry(handle).or_insert(Open { generation, egress_end: 0, ingress_end: 0 });
         if open.generation != generation {
@@ -189,6 +193,7 @@ impl Reader {
                 self.bytes += bytes.len() as u64;
                 sink(CaptureEvent::Chunk(StreamChunk { connection: id, direction, offset, ktime, bytes }));
             }
+            Kind::Peer(peer) => sink(CaptureEvent::Peer { connection: id, peer, ktime }),
             Kind::Shutdown => sink(CaptureEvent::Shutdown { connection: id, ktime }),
             Kind::Closed { egress_end, ingress_end } => {
                 tracked.connections.remove(&handle);

@@ -2,9 +2,10 @@
 
 use std::mem::offset_of;
 
-use agent_common::{ControlEvent, ControlKind, HEADER_BYTES, INGRESS, RecordHeader, RecordKind};
+use agent_common::{ControlEvent, ControlKind, HEADER_BYTES, INGRESS, PeerAddress, RecordHeader, RecordKind};
 
-use crate::Direction;
+use crate::sockets::peer_of;
+use crate::{Direction, Peer};
 
 /// A record of the data ring.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub(crate) enum Kind {
     Chunk { direction: Direction, offset: u64, bytes: Vec<u8> },
     Shutdown,
     Closed { egress_end: u64, ingress_end: u64 },
+    Peer(Peer),
 }
 
 /// A process event of the control ring.
@@ -95,6 +97,16 @@ impl Record {
                 egress_end: offset,
                 ingress_end: pieces.word(offset_of!(RecordHeader, ingress_end))?,
             }
+        } else if kind == RecordKind::Peer as u8 {
+            let at = |field: usize| HEADER_BYTES + field;
+            let number = |field| pieces.array(at(field)).map(u16::from_ne_bytes);
+            Kind::Peer(peer_of(&PeerAddress {
+                address: pieces.array(at(offset_of!(PeerAddress, address)))?,
+                family: number(offset_of!(PeerAddress, family))?,
+                port: number(offset_of!(PeerAddress, port))?,
+                local_port: number(offset_of!(PeerAddress, local_port))?,
+                reserved: 0,
+            }))
         } else {
             return None;
         };
@@ -119,6 +131,9 @@ impl Event {
             ControlKind::Exit,
             ControlKind::Mapped,
             ControlKind::Found,
+            ControlKind::Listener,
+            ControlKind::IoUring,
+            ControlKind::KernelTls,
         ]
         .into_iter()
         .find(|known| *known as u32 == kind)?;

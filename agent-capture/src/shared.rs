@@ -9,6 +9,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::attach::AttachCounts;
 use crate::kernel::Maps;
+use crate::sockets::Plain;
 use crate::{CaptureError, ProcessInfo};
 
 /// Process events that may wait for the reader; more are dropped and counted.
@@ -29,6 +30,12 @@ pub(crate) struct Shared {
     pub(crate) attached: AttachCounts,
     /// Connections that user space took out of the kernel's table.
     pub(crate) connections_removed: AtomicU64,
+    /// Processes that set up io_uring.
+    pub(crate) io_uring: AtomicU64,
+    /// Processes that hand TLS to the kernel.
+    pub(crate) kernel_tls: AtomicU64,
+    /// What is captured without TLS.
+    pub(crate) plain: Plain,
     lost_messages: AtomicU64,
     messages: Mutex<VecDeque<Message>>,
     reader: OwnedFd,
@@ -36,7 +43,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(maps: Maps) -> Result<Self, CaptureError> {
+    pub(crate) fn new(maps: Maps, plain: Plain) -> Result<Self, CaptureError> {
         let event = || {
             eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
                 .map_err(|error| CaptureError::system("creating an event descriptor", error))
@@ -45,6 +52,9 @@ impl Shared {
             maps,
             attached: AttachCounts::default(),
             connections_removed: AtomicU64::new(0),
+            io_uring: AtomicU64::new(0),
+            kernel_tls: AtomicU64::new(0),
+            plain,
             lost_messages: AtomicU64::new(0),
             messages: Mutex::new(VecDeque::new()),
             reader: event()?,

@@ -27,6 +27,8 @@ impl Open {
 #[derive(Debug, Default)]
 pub(crate) struct Tracked {
     pub(crate) start_time: u64,
+    /// Command name.
+    pub(crate) command: String,
     /// By TLS handle.
     pub(crate) connections: HashMap<u64, Open>,
 }
@@ -54,7 +56,9 @@ impl Table {
 
     /// Takes note of a process; its connections stay.
     pub(crate) fn insert(&mut self, info: &ProcessInfo) {
-        self.processes.entry(info.pid).or_default().start_time = info.start_time;
+        let tracked = self.processes.entry(info.pid).or_default();
+        tracked.start_time = info.start_time;
+        tracked.command.clone_from(&info.command);
     }
 
     pub(crate) fn get_mut(&mut self, tgid: u32) -> Option<&mut Tracked> {

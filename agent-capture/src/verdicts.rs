@@ -7,7 +7,7 @@ use agent_common::{AgentIndex, ConnectionKey, ConnectionState, VerdictEntry};
 use crate::abi::Abi;
 use crate::kernel::map_error;
 use crate::shared::Shared;
-use crate::{CaptureError, ConnectionId, Verdict};
+use crate::{CaptureError, ConnectionId, Transport, Verdict};
 
 /// Sets verdicts. Cheap to clone; may be used while events are handed over.
 #[derive(Clone)]
@@ -32,6 +32,10 @@ impl Verdicts {
         if !current.is_ok_and(|known| known.0.generation == connection.generation) {
             return Ok(false);
         }
+        let verdict = match connection.transport() {
+            Transport::Plain => self.shared.plain.learn(&self.shared.maps, connection, verdict)?,
+            Transport::Tls => verdict,
+        };
         let state = match verdict {
             Verdict::Capture => ConnectionState::Capture,
             Verdict::HeadsOnly => ConnectionState::HeadsOnly,

@@ -161,6 +161,24 @@ impl Watcher {
             ControlKind::Exec | ControlKind::Found => {
                 self.announce(tgid, ktime);
                 self.to_scan.insert(tgid);
+                if kind == ControlKind::Found {
+                    self.shared.plain.prefill(&self.shared.maps, tgid);
+                }
+            }
+            ControlKind::Listener => self.shared.plain.resolve_listener(&self.shared.maps, tgid, detail),
+            ControlKind::IoUring => {
+                self.shared.io_uring.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    pid = tgid,
+                    "a process uses io_uring: what it sends and receives by it without a TLS library is not seen"
+                );
+            }
+            ControlKind::KernelTls => {
+                self.shared.kernel_tls.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    pid = tgid,
+                    "a process hands TLS to the kernel: what it sends and receives without a TLS library is not seen"
+                );
             }
             ControlKind::Fork => self.announce(tgid, ktime),
             ControlKind::Mapped => {
@@ -205,6 +223,7 @@ impl Watcher {
                 Command::Scan(pids, done) => {
                     let ticket = Ticket::new(done);
                     for pid in pids {
+                        self.shared.plain.prefill(&self.shared.maps, pid);
                         self.scan(pid, Some(&ticket));
                     }
                 }

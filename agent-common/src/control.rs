@@ -14,6 +14,12 @@ pub enum ControlKind {
     Mapped = 4,
     /// A process came into scope by a rule at its first TLS call.
     Found = 5,
+    /// A process in scope accepted a connection on a descriptor, `detail`, whose port is not known.
+    Listener = 6,
+    /// A process in scope set up io_uring, which moves bytes without system calls.
+    IoUring = 7,
+    /// A process in scope hands TLS to the kernel.
+    KernelTls = 8,
 }
 
 /// One event of the control ring.
@@ -24,7 +30,7 @@ pub struct ControlEvent {
     pub kind: u32,
     /// Process.
     pub tgid: u32,
-    /// `Fork`: the parent. `Exit`: 1 when the whole process is known to be gone. Else zero.
+    /// `Fork`: the parent. `Exit`: 1 when the whole process is known to be gone. `Listener`: the descriptor. Else zero.
     pub detail: u32,
     /// 1 when the process is in scope (an `Exec` may be reported for others, for user space to decide).
     pub in_scope: u32,

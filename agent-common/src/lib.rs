@@ -9,6 +9,7 @@ mod control;
 mod java;
 mod maps;
 mod record;
+mod socket;
 
 pub use control::{ControlEvent, ControlKind};
 pub use java::{JAVA_HANDLE, JAVA_HEADER_BYTES, JAVA_MAGIC, JavaKind};
@@ -17,9 +18,12 @@ pub use maps::{
     MAX_SITES, ProcessFlags, ProcessState, Role, SiteCounts, VerdictEntry,
 };
 pub use record::{HEADER_BYTES, MAX_CHUNK, MAX_CHUNKS, RecordHeader, RecordKind, TIERS};
+pub use socket::{
+    Listener, PeerAddress, PlainMode, SOCKET_HANDLE, Socket, SocketCall, SocketFlags, SocketKey,
+};
 
 /// Raised with each change of a type in this crate; the kernel object carries it as the global `ABI_VERSION`.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Direction of a record: written by the process.
 pub const EGRESS: u8 = 0;

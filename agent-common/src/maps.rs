@@ -142,6 +142,15 @@ pub struct Connection {
     pub announced: u32,
     /// 1 once `SSL_shutdown` was reported.
     pub shut: u32,
+    /// Who is at the other end: attempts to find out, [`Connection::PEER_TRIES`] when there will be no more.
+    pub peer: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl Connection {
+    /// After so many calls whose socket could not be found the connection stays without an address. Set at once when it is reported.
+    pub const PEER_TRIES: u32 = 16;
 }
 
 /// A decision of user space about one connection. The kernel takes it out at the connection's next call.
@@ -208,9 +217,11 @@ pub enum CounterIndex {
     ShedBytes = 13,
     /// Connections given up at a ceiling. One that is taken up again and given up again counts twice.
     ShedConnections = 14,
+    /// Bytes that went over a followed socket by a call that shows no buffer (`sendfile`, `splice`, too long vectors).
+    UnseenBytes = 15,
 }
 
 impl CounterIndex {
     /// Number of counters.
-    pub const COUNT: u32 = 15;
+    pub const COUNT: u32 = 16;
 }

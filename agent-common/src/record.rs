@@ -10,6 +10,8 @@ pub enum RecordKind {
     Shutdown = 2,
     /// `SSL_free` was called; `offset` is the end of egress, `ingress_end` that of ingress.
     Closed = 3,
+    /// Who is at the other end of the connection; a [`PeerAddress`](crate::PeerAddress) follows the header.
+    Peer = 4,
 }
 
 /// Header of every record in the data ring. The record may be longer than header and payload: it was reserved in one of the sizes of

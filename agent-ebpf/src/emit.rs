@@ -5,10 +5,12 @@
 
 use core::arch::asm;
 
-use agent_common::{CounterIndex, HEADER_BYTES, MAX_CHUNK, MAX_CHUNKS, RecordHeader, TIERS};
+use agent_common::{
+    CounterIndex, EGRESS, HEADER_BYTES, MAX_CHUNK, MAX_CHUNKS, PeerAddress, RecordHeader, RecordKind, TIERS,
+};
 use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_probe_read_user};
 
-use crate::{count::count, maps::DATA};
+use crate::{count::count, maps::DATA, scope::now};
 
 const NO_WAKEUP: u64 = BPF_RB_NO_WAKEUP as u64;
 
@@ -26,6 +28,37 @@ pub fn emit_event(header: &RecordHeader) -> bool {
             false
         }
     }
+}
+
+/// A record that names the peer of a connection.
+#[repr(C)]
+struct PeerRecord {
+    header: RecordHeader,
+    peer: PeerAddress,
+}
+
+/// Reports who is at the other end of a connection. False: the ring was full.
+#[inline(always)]
+pub fn emit_peer(tgid: u32, tid: u32, handle: u64, generation: u64, peer: &PeerAddress) -> bool {
+    let Some(mut entry) = DATA.reserve::<PeerRecord>(0) else { return false };
+    entry.write(PeerRecord {
+        header: RecordHeader {
+            kind: RecordKind::Peer as u8,
+            direction: EGRESS,
+            reserved: 0,
+            length: size_of::<PeerAddress>() as u32,
+            tgid,
+            tid,
+            handle,
+            generation,
+            offset: 0,
+            ingress_end: 0,
+            ktime: now(),
+        },
+        peer: *peer,
+    });
+    entry.submit(NO_WAKEUP);
+    true
 }
 
 /// `length`, which is at most CAPACITY already, compared once more where the verifier looks. The comparison that chose the size was made

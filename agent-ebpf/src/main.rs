@@ -24,7 +24,11 @@ mod registers;
 mod scope;
 mod site;
 mod sniff;
+mod socket;
+mod socket_calls;
+mod socket_table;
 mod stream;
+mod syscall;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -2,11 +2,11 @@
 
 use agent_common::{
     ABI_VERSION, AgentIndex, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex,
-    MAX_SITES, ProcessState, SiteCounts, VerdictEntry,
+    Listener, MAX_SITES, ProcessState, SiteCounts, Socket, SocketCall, SocketKey, VerdictEntry,
 };
 use aya_ebpf::{
     macros::map,
-    maps::{Array, CgroupArray, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    maps::{Array, CgroupArray, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
 };
 
 /// Plaintext and the ends of connections. Drained by a timer. Sized by the loader.
@@ -61,6 +61,30 @@ pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(CounterInd
 /// What user space tells all programs. See [`AgentIndex`].
 #[map]
 pub static AGENT: Array<u64> = Array::with_max_entries(AgentIndex::COUNT, 0);
+
+/// Connected sockets of processes in scope. Sized by the loader.
+#[map]
+pub static SOCKETS: LruHashMap<SocketKey, Socket> = LruHashMap::with_max_entries(65_536, 0);
+
+/// Bound sockets of processes in scope.
+#[map]
+pub static LISTENERS: LruHashMap<SocketKey, Listener> = LruHashMap::with_max_entries(8192, 0);
+
+/// Ports of servers that speak HTTP without TLS.
+#[map]
+pub static PORTS: HashMap<u32, u32> = HashMap::with_max_entries(4096, 0);
+
+/// System calls on sockets between their entry and their exit, by thread.
+#[map]
+pub static SOCKET_CALLS: LruHashMap<u64, SocketCall> = LruHashMap::with_max_entries(32_768, 0);
+
+/// Parents of the processes in scope that were made by `fork`.
+#[map]
+pub static PARENTS: LruHashMap<u32, u32> = LruHashMap::with_max_entries(32_768, 0);
+
+/// Slot 0: the program that accounts the next piece of a vector.
+#[map]
+pub static NEXT_PIECE: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
 /// Most control groups in scope.
 pub const MAX_CGROUPS: u32 = 16;
@@ -122,6 +146,16 @@ setting!(
 setting!(
     /// Offset of `ret` in the record of `syscalls:sys_exit_mmap`.
     MMAP_RET_OFFSET, mmap_ret_offset, u32, 16);
+
+setting!(
+    /// Offset of the first argument in the records of `syscalls:sys_enter_*`; the others follow in steps of eight bytes.
+    SYSCALL_ARGS_OFFSET, syscall_args_offset, u32, 16);
+setting!(
+    /// Offset of `ret` in the records of `syscalls:sys_exit_*`.
+    SYSCALL_RET_OFFSET, syscall_ret_offset, u32, 16);
+setting!(
+    /// A [`PlainMode`](agent_common::PlainMode).
+    PLAIN_MODE, plain_mode, u32, 0);
 
 /// Lets user space refuse an object of another version.
 #[unsafe(no_mangle)]

@@ -7,7 +7,7 @@ use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::tracepoint, programs::
 
 use crate::{
     control::report,
-    maps::{self, MAPPING, PROCESSES},
+    maps::{self, MAPPING, PARENTS, PROCESSES},
     scope::{admit, matches_command, matches_place, now, state},
 };
 
@@ -36,6 +36,7 @@ pub fn task_newtask(ctx: TracePointContext) -> u32 {
     if inherits {
         let birth = now();
         if admit(child, birth) {
+            let _ = PARENTS.insert(child, parent, 0);
             report(ControlKind::Fork, child, parent, true, birth);
         }
     } else if state(child).is_some() {

@@ -43,6 +43,8 @@ fn connection(key: &ConnectionKey, birth: u64, ktime: u64) -> Option<*mut Connec
         role: Role::Unknown as u32,
         announced: 0,
         shut: 0,
+        peer: 0,
+        reserved: 0,
     };
     if CONNECTIONS.insert(key, fresh, 0).is_err() {
         count(CounterIndex::ConnectionsRemoved, 1);
@@ -128,6 +130,26 @@ fn follow(connection: &mut Connection, direction: u8, offset: u64, start: Start)
         connection.state = CAPTURE;
     }
     begins
+}
+
+/// Accounts `length` bytes that went over a connection unseen: what follows is that much further on.
+#[inline(always)]
+pub fn skip(tgid: u32, args: &CallArgs, length: u64) {
+    let key = ConnectionKey { tgid, reserved: 0, handle: args.handle };
+    let Some(pointer) = connection(&key, args.birth, now()) else {
+        count(CounterIndex::TableFullBytes, length);
+        return;
+    };
+    // SAFETY: as in `account`.
+    let connection = unsafe { &mut *pointer };
+    if args.direction as u8 == EGRESS {
+        connection.offsets[0] += length;
+    } else {
+        connection.offsets[1] += length;
+    }
+    let counter =
+        if connection.state == CAPTURE { CounterIndex::UnseenBytes } else { CounterIndex::SkippedBytes };
+    count(counter, length);
 }
 
 /// Accounts `length` bytes that a call moved, and copies them if they are wanted.

@@ -379,6 +379,8 @@ pub struct Http {
     pub server_address: Option<String>,
     /// Port: the one in the authority, else 443 for TLS.
     pub server_port: Option<u16>,
+    /// The other end of the connection.
+    pub peer: Option<std::net::SocketAddr>,
     /// Cloud region, where the host or the signature of the request names it.
     pub region: Option<String>,
 }

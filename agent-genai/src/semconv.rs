@@ -180,6 +180,10 @@ pub mod attribute {
     pub const SERVER_ADDRESS: &str = "server.address";
     /// Its port.
     pub const SERVER_PORT: &str = "server.port";
+    /// Address of the other end of the connection.
+    pub const NETWORK_PEER_ADDRESS: &str = "network.peer.address";
+    /// Its port.
+    pub const NETWORK_PEER_PORT: &str = "network.peer.port";
     /// Region of the cloud that serves the model.
     pub const CLOUD_REGION: &str = "cloud.region";
     /// HTTP status.

@@ -20,6 +20,8 @@ pub struct Exec {
     pub config: Option<PathBuf>,
     /// Load the agent into Java processes.
     pub java: bool,
+    /// Further arguments of `wirespan exec`.
+    pub arguments: Vec<String>,
 }
 
 /// What came of it.
@@ -51,7 +53,7 @@ impl Exec {
         if let Some(file) = &self.config {
             command.arg("--config").arg(file);
         }
-        command.arg("--").arg(inner.get_program()).args(inner.get_args());
+        command.args(&self.arguments).arg("--").arg(inner.get_program()).args(inner.get_args());
         for (name, value) in inner.get_envs() {
             match value {
                 Some(value) => command.env(name, value),

@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_capture::{
-    Capture, CaptureConfig, CaptureEvent, CaptureStats, ConnectionId, Direction, InheritGuard, ProcessInfo,
-    StreamChunk,
+    Capture, CaptureConfig, CaptureEvent, CaptureStats, ConnectionId, Direction, InheritGuard, Peer,
+    ProcessInfo, StreamChunk,
 };
 
 /// Longest that a client may take.
@@ -126,6 +126,7 @@ pub(crate) struct Stream {
     pub(crate) ingress: Vec<(u64, Vec<u8>)>,
     /// Ends of egress and ingress.
     pub(crate) closed: Option<(u64, u64)>,
+    pub(crate) peer: Option<Peer>,
     pub(crate) shutdowns: usize,
 }
 
@@ -176,6 +177,11 @@ impl Collected {
                 }
             }
             CaptureEvent::Shutdown { connection, .. } => self.stream(connection).shutdowns += 1,
+            CaptureEvent::Peer { connection, peer, .. } => {
+                if self.stream(connection).peer.replace(peer).is_some() {
+                    self.disorder.push(format!("a second peer of {connection:?}"));
+                }
+            }
             CaptureEvent::Closed { connection, egress_end, ingress_end, .. } => {
                 self.stream(connection).closed = Some((egress_end, ingress_end));
             }

@@ -146,6 +146,10 @@ fn attributes(call: &Call, cost: &Cost, options: &RecordOptions) -> Attributes {
     if call.http.server_address.is_some() {
         out.some(name::SERVER_PORT, call.http.server_port);
     }
+    if let Some(peer) = call.http.peer {
+        out.set(name::NETWORK_PEER_ADDRESS, peer.ip().to_string());
+        out.set(name::NETWORK_PEER_PORT, peer.port());
+    }
     out.text(name::CLOUD_REGION, call.http.region.as_ref());
     out.some(name::HTTP_RESPONSE_STATUS_CODE, call.http.status);
     response(call, &mut out);

@@ -1,8 +1,9 @@
 //! Payloads of the frames: capture events to bytes and back.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use agent_capture::{CaptureEvent, ConnectionId, Direction, ProcessInfo, StreamChunk};
+use agent_capture::{CaptureEvent, ConnectionId, Direction, Peer, ProcessInfo, StreamChunk};
 
 use super::Frame;
 
@@ -17,6 +18,7 @@ pub(super) mod kind {
     pub(crate) const CLOCK: u8 = 6;
     pub(crate) const TICK: u8 = 7;
     pub(crate) const TOTALS: u8 = 8;
+    pub(crate) const PEER: u8 = 9;
 }
 
 /// Appends the payload to `out` and returns the frame's kind.
@@ -90,6 +92,21 @@ pub(super) fn encode_event(event: &CaptureEvent, out: &mut Vec<u8>) -> u8 {
             put_u64(out, *ktime);
             kind::SHUTDOWN
         }
+        CaptureEvent::Peer { connection, peer, ktime } => {
+            put_connection(out, connection);
+            put_u64(out, *ktime);
+            let Peer { remote, local_port } = peer;
+            out.extend_from_slice(&local_port.unwrap_or_default().to_le_bytes());
+            // Zero bytes of an address that is not known, four, or sixteen.
+            if let Some(remote) = remote {
+                out.extend_from_slice(&remote.port().to_le_bytes());
+                match remote.ip() {
+                    IpAddr::V4(ip) => out.extend_from_slice(&ip.octets()),
+                    IpAddr::V6(ip) => out.extend_from_slice(&ip.octets()),
+                }
+            }
+            kind::PEER
+        }
         CaptureEvent::Closed { connection, egress_end, ingress_end, ktime } => {
             put_connection(out, connection);
             put_u64(out, *egress_end);
@@ -120,6 +137,11 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Result<Option<Frame>, String> 
             let (offset, ktime) = (input.u64()?, input.u64()?);
             let bytes = std::mem::take(&mut input.0).to_vec();
             Frame::Event(CaptureEvent::Chunk(StreamChunk { connection, direction, offset, ktime, bytes }))
+        }
+        kind::PEER => {
+            let (connection, ktime) = (input.connection()?, input.u64()?);
+            let peer = peer(&mut input)?;
+            Frame::Event(CaptureEvent::Peer { connection, peer, ktime })
         }
         kind::SHUTDOWN => {
             Frame::Event(CaptureEvent::Shutdown { connection: input.connection()?, ktime: input.u64()? })
@@ -166,6 +188,20 @@ fn process(input: &mut Input<'_>) -> Result<ProcessInfo, String> {
         cgroup,
         uid,
     })
+}
+
+fn peer(input: &mut Input<'_>) -> Result<Peer, String> {
+    let local_port = Some(u16::from_le_bytes(input.array()?)).filter(|port| *port != 0);
+    if input.0.is_empty() {
+        return Ok(Peer { remote: None, local_port });
+    }
+    let port = u16::from_le_bytes(input.array()?);
+    let ip = if input.0.len() == 4 {
+        IpAddr::from(input.array::<4>()?)
+    } else {
+        IpAddr::from(input.array::<16>()?)
+    };
+    Ok(Peer { remote: Some(SocketAddr::new(ip, port)), local_port })
 }
 
 struct Input<'a>(&'a [u8]);

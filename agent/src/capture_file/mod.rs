@@ -24,8 +24,11 @@ pub use writer::Recorder;
 
 /// The first eight bytes of a capture file.
 pub const MAGIC: &[u8; 8] = b"WSPNCAP\n";
-/// Version of the format.
-pub const VERSION: u16 = 1;
+/// Version of the format. Since 2 there are connections without TLS, whose handles have the highest bit set, and `PEER` frames; files of
+/// version 1 are read as well.
+pub const VERSION: u16 = 2;
+/// The oldest version that is read.
+pub const OLDEST_VERSION: u16 = 1;
 /// Longest payload of a frame, in bytes. Longer ones are taken for corruption.
 pub const MAX_PAYLOAD: u32 = 64 << 20;
 

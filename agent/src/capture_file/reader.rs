@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read};
 
 use super::{
-    CaptureFileError, Frame, Header, MAGIC, MAX_PAYLOAD, VERSION,
+    CaptureFileError, Frame, Header, MAGIC, MAX_PAYLOAD, OLDEST_VERSION, VERSION,
     codec::{self, kind},
 };
 
@@ -41,7 +41,7 @@ impl<R: Read> Reader<R> {
             return Err(CaptureFileError::NotACaptureFile);
         }
         let version = u16::from_le_bytes([v0, v1]);
-        if version != VERSION {
+        if !(OLDEST_VERSION..=VERSION).contains(&version) {
             return Err(CaptureFileError::Version(version));
         }
         let mut reader = Self { input, header: Header::default(), offset: 12, cut: None, ended: false };

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use agent_capture::{ConnectionId, Direction, ProcessInfo, StreamChunk};
+use agent_capture::{ConnectionId, Direction, Peer, ProcessInfo, StreamChunk};
 use proptest::prelude::*;
 
 use super::*;
@@ -61,6 +61,13 @@ fn frame() -> impl Strategy<Value = Frame> {
             }),
         (connection(), any::<u64>())
             .prop_map(|(connection, ktime)| Frame::Event(CaptureEvent::Shutdown { connection, ktime })),
+        (connection(), any::<Option<std::net::SocketAddr>>(), 0..u16::MAX, any::<u64>()).prop_map(
+            |(connection, remote, port, ktime)| {
+                let remote = remote.map(|remote| std::net::SocketAddr::new(remote.ip(), remote.port()));
+                let peer = Peer { remote, local_port: (port != 0).then_some(port) };
+                Frame::Event(CaptureEvent::Peer { connection, peer, ktime })
+            }
+        ),
         (connection(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(
             |(connection, egress_end, ingress_end, ktime)| {
                 Frame::Event(CaptureEvent::Closed { connection, egress_end, ingress_end, ktime })
@@ -154,6 +161,8 @@ fn a_broken_frame_is_reported_and_the_next_is_read() {
 fn other_files_and_later_versions_are_refused() {
     assert!(matches!(Reader::new(&b"{\"id\": 1}\n{}"[..]), Err(CaptureFileError::NotACaptureFile)));
     let mut bytes = written(&[]);
+    bytes[8] = 1;
+    assert!(Reader::new(bytes.as_slice()).is_ok(), "the version before");
     bytes[8] = 9;
     assert!(matches!(Reader::new(bytes.as_slice()), Err(CaptureFileError::Version(9))));
 }

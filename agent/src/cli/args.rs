@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    config::{DEFAULT_SOCKET, ScopeSection},
+    config::{DEFAULT_SOCKET, PlainHttpMode, ScopeSection},
     console::ColorChoice,
 };
 
@@ -80,6 +80,12 @@ pub(super) struct CaptureArgs {
     /// Also write everything captured to this file, for `wirespan decode`. It holds secrets in plain text
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
+    /// Calls without TLS: which connections are looked at [default: off]
+    #[arg(long, value_name = "MODE", help_heading = "Scope")]
+    pub(super) plain_http: Option<PlainHttpMode>,
+    /// A server without TLS listens on this port, beside those of the configuration (may be repeated)
+    #[arg(long = "plain-port", value_name = "PORT", help_heading = "Scope")]
+    pub(super) plain_ports: Vec<u16>,
     /// Send spans and metrics to this OTLP endpoint (the OTEL_EXPORTER_OTLP_* variables work as well)
     #[arg(long, value_name = "URL")]
     pub(super) otlp_endpoint: Option<String>,

@@ -10,7 +10,7 @@ use crate::{
     capture_file::{Header, Recorder},
     config::{Config, ScopeSection},
     console::Drops,
-    engine::{Bounds, Engine, EngineOutput},
+    engine::{Bounds, Engine, EngineOutput, UPROBE},
     export::{
         DestinationStats, ExportConfig, ExportStats, Exporter, ExporterOptions, PipelineSource, Protocol,
         Settings as ExportSettings, Signal,
@@ -43,6 +43,10 @@ pub(super) fn configuration(args: &CaptureArgs, content: bool) -> anyhow::Result
     if let Some(record) = &args.record {
         config.capture.record = Some(record.clone());
     }
+    if let Some(mode) = args.plain_http {
+        config.plain_http.mode = mode;
+    }
+    config.plain_http.ports.extend(&args.plain_ports);
     if let Some(endpoint) = &args.otlp_endpoint {
         config.export = ExportConfig::to(endpoint.clone(), protocol_of(endpoint));
     }
@@ -87,7 +91,7 @@ impl Pipeline {
         prepare: impl FnOnce(&Capture) -> anyhow::Result<T>,
         mut deliver: impl FnMut(&EngineOutput) + Send + 'static,
     ) -> anyhow::Result<(Self, T)> {
-        let settings = common::settings(config, "uprobe")?;
+        let settings = common::settings(config, UPROBE)?;
         let export = ExportSettings::resolve(&config.export, &|name| std::env::var(name).ok())
             .context("the export cannot be set up")?;
         for warning in &export.warnings {
@@ -108,7 +112,7 @@ impl Pipeline {
         let legacy_metrics = settings.compat.legacy_metrics;
         let engine = Engine::new(settings, bounds(config), Box::new(resources), boot_id, clock_offset);
 
-        let capture = Capture::start(&kernel_config(&config.capture, &config.limits, scope))?;
+        let capture = Capture::start(&kernel_config(config, scope))?;
         let prepared = prepare(&capture)?;
 
         let stats = Arc::new(std::sync::OnceLock::<Arc<dyn Fn() -> LiveStats + Send + Sync>>::new());

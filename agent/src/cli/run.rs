@@ -20,6 +20,7 @@ use super::{
 use crate::{
     config::Config,
     daemon::{Api, Destination, Notifier, StatusReport, Store, listen, router},
+    engine::UPROBE,
     export::ExportStats,
     live::{Control, LiveStats},
     output::Exit,
@@ -154,7 +155,7 @@ fn reload(path: &Path, config: &mut Config, pipeline: &Pipeline) {
             tracing::warn!("`{name}` has changed in {}: restart to use it", path.display());
         }
     }
-    match common::settings(&new, "uprobe") {
+    match common::settings(&new, UPROBE) {
         Ok(settings) => {
             let resources = pipeline::resources(&new, Host::read(), None);
             pipeline.session().tell(Control::Reconfigure(Box::new(settings), Box::new(resources)));

@@ -1,6 +1,7 @@
 //! The configuration: one YAML file, checked against the schema that the types below generate.
 
 pub mod pattern;
+mod plain_http;
 mod sections;
 mod units;
 mod unknown;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::export::ExportConfig;
 
+pub use plain_http::{PlainHttpMode, PlainHttpSection};
 pub use sections::{
     ApiSection, CaptureSection, CompatName, ContentRule, ContentSection, DEFAULT_SOCKET, LimitsSection,
     PricesSection, ProviderRule, ScopeSection, SemconvSection, ServiceNameRule, StoreSection,
@@ -34,6 +36,8 @@ pub struct Config {
     pub capture: CaptureSection,
     /// What wirespan itself may cost.
     pub limits: LimitsSection,
+    /// HTTP without TLS.
+    pub plain_http: PlainHttpSection,
     /// Message content in spans.
     pub content: ContentSection,
     /// How spans and metrics are named.

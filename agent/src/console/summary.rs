@@ -29,6 +29,10 @@ pub struct Drops {
     pub unread_calls: u64,
     /// Frames that could not be written to the capture file.
     pub record_frames: u64,
+    /// Processes that set up io_uring. Nothing may have been lost by that: not every use of it moves bytes of calls.
+    pub io_uring_processes: u64,
+    /// Processes that hand TLS to the kernel. Nothing is lost where they do it by a TLS library.
+    pub kernel_tls_processes: u64,
 }
 
 impl Drops {
@@ -45,6 +49,8 @@ impl Drops {
             export_spans,
             unread_calls,
             record_frames,
+            io_uring_processes,
+            kernel_tls_processes,
         } = self;
         let causes: Vec<String> = [
             (*capture_bytes, "byte lost in capture", "bytes lost in capture"),
@@ -65,7 +71,16 @@ impl Drops {
         .filter(|(number, ..)| *number > 0)
         .map(|(number, one, many)| format!("{number} {}", if number == 1 { one } else { many }))
         .collect();
-        if causes.is_empty() { "no drops".to_owned() } else { format!("dropped: {}", causes.join(", ")) }
+        let mut words =
+            if causes.is_empty() { "no drops".to_owned() } else { format!("dropped: {}", causes.join(", ")) };
+        for (number, what) in [(io_uring_processes, "io_uring"), (kernel_tls_processes, "TLS in the kernel")]
+        {
+            if *number > 0 {
+                let processes = if *number == 1 { "process" } else { "processes" };
+                words.push_str(&format!("; {number} {processes} with {what}, which may not be seen"));
+            }
+        }
+        words
     }
 }
 

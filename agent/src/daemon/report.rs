@@ -73,6 +73,12 @@ pub struct CaptureCounters {
     pub shed_connections: u64,
     /// Not copied on purpose.
     pub skipped_bytes: u64,
+    /// Lost because a call moved them that shows no buffer.
+    pub lost_unseen_bytes: u64,
+    /// Processes that set up io_uring.
+    pub io_uring_processes: u64,
+    /// Processes that hand TLS to the kernel.
+    pub kernel_tls_processes: u64,
     /// Reads and writes whose bytes could not be followed.
     pub untracked_calls: u64,
     /// Processes that did not fit into the kernel's table.
@@ -110,6 +116,9 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             lost_quiet_bytes,
             shed_bytes,
             shed_connections,
+            lost_unseen_bytes,
+            io_uring_processes,
+            kernel_tls_processes,
             skipped_bytes,
             untracked_calls,
             untracked_processes,
@@ -134,6 +143,9 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             lost_quiet_bytes,
             shed_bytes,
             shed_connections,
+            lost_unseen_bytes,
+            io_uring_processes,
+            kernel_tls_processes,
             skipped_bytes,
             untracked_calls,
             untracked_processes,
@@ -188,6 +200,16 @@ pub fn prometheus(report: &StatusReport) -> String {
             ("{cause=\"fault\"}", capture.lost_fault_bytes),
             ("{cause=\"table_full\"}", capture.lost_table_full_bytes),
             ("{cause=\"stalled\"}", capture.lost_quiet_bytes),
+            ("{cause=\"unseen\"}", capture.lost_unseen_bytes),
+        ],
+    );
+    family(
+        "bypassing_processes_total",
+        "counter",
+        "Processes that may move bytes in a way that is not seen.",
+        &[
+            ("{way=\"io_uring\"}", capture.io_uring_processes),
+            ("{way=\"kernel_tls\"}", capture.kernel_tls_processes),
         ],
     );
     family(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use agent_capture::{Peer, Transport};
 use agent_genai::{Call, Decoder, record::Attributes};
 use agent_wire::{Connection, Direction, ExchangeId, Limits, Nanos, Protocol, Role};
 
@@ -33,6 +34,12 @@ pub(crate) struct Tracked {
     pub(crate) last: u64,
     /// Bytes held at the last count.
     pub(crate) held: usize,
+    /// The connection is encrypted.
+    tls: bool,
+    /// The socket below.
+    pub(crate) peer: Peer,
+    /// It was told that LLM calls go over this connection.
+    told_calls: bool,
     told: Option<ExchangeId>,
     /// Messages of a WebSocket session were wanted.
     followed: bool,
@@ -41,7 +48,12 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
-    pub(crate) fn new(limits: Limits, resource: Option<Arc<Attributes>>, content: bool) -> Self {
+    pub(crate) fn new(
+        limits: Limits,
+        transport: Transport,
+        resource: Option<Arc<Attributes>>,
+        content: bool,
+    ) -> Self {
         Self {
             wire: Some(Connection::new(limits)),
             exchanges: Exchanges::default(),
@@ -49,6 +61,9 @@ impl Tracked {
             content,
             last: 0,
             held: 0,
+            tls: transport == Transport::Tls,
+            peer: Peer::default(),
+            told_calls: false,
             told: None,
             followed: false,
             told_http2: false,
@@ -67,7 +82,7 @@ impl Tracked {
                 exchanges: &mut self.exchanges,
                 decoder,
                 role: wire.role(),
-                tls: true,
+                tls: self.tls,
                 ended: &mut ended,
             };
             step(wire, &mut sink);
@@ -138,6 +153,11 @@ impl Tracked {
     pub(crate) fn take_http2(&mut self) -> bool {
         let is_http2 = self.wire.as_ref().is_some_and(|wire| wire.protocol() == Protocol::Http2);
         is_http2 && !std::mem::replace(&mut self.told_http2, is_http2)
+    }
+
+    /// Whether the first LLM call on a connection without TLS has just ended: its port is one of LLM calls.
+    pub(crate) fn take_calls(&mut self, ended: usize) -> bool {
+        !self.tls && ended > 0 && !std::mem::replace(&mut self.told_calls, true)
     }
 
     /// Which end of the connection the process is, where it is known.

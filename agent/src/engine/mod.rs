@@ -17,7 +17,7 @@ use connection::{Tracked, Turn};
 pub use processes::Resources;
 use processes::{Known, Processes};
 use settings::Made;
-pub use settings::{Bounds, Settings};
+pub use settings::{Bounds, Settings, UPROBE};
 pub use stats::EngineStats;
 
 /// How long after a process's exit its connections are ended, in nanoseconds of kernel time: its last bytes may come by another
@@ -131,6 +131,12 @@ impl Engine {
                 }
                 self.advance(ktime);
             }
+            CaptureEvent::Peer { connection, peer, ktime } => {
+                if let Some((tracked, _)) = self.connections.get_mut(&connection) {
+                    tracked.peer = peer;
+                }
+                self.advance(ktime);
+            }
             CaptureEvent::Closed { connection, egress_end, ingress_end, ktime } => {
                 self.close(connection, Some((egress_end, ingress_end)), ktime);
                 self.advance(ktime);
@@ -199,7 +205,12 @@ impl Engine {
             let content = known.map_or(self.settings.content.enabled, |known| known.content);
             self.stats.connections_seen += 1;
             (
-                Tracked::new(self.bounds.limits, known.map(|known| Arc::clone(&known.resource)), content),
+                Tracked::new(
+                    self.bounds.limits,
+                    id.transport(),
+                    known.map(|known| Arc::clone(&known.resource)),
+                    content,
+                ),
                 (0, 0),
             )
         });
@@ -225,6 +236,7 @@ impl Engine {
 
     /// After each step on a connection: emits what ended, tells the kernel, keeps the memory within bounds.
     fn settle(&mut self, id: ConnectionId, ended: Vec<(ExchangeId, Call)>) {
+        let calls = ended.len();
         for (exchange, call) in ended {
             self.emit(id, exchange, call);
         }
@@ -236,6 +248,7 @@ impl Engine {
         let (before, now) = tracked.recount();
         self.held = self.held.saturating_sub(before).saturating_add(now);
         let verdict = match turn {
+            Turn::Same if tracked.take_calls(calls) => Some(Verdict::Capture),
             Turn::Same => None,
             Turn::HeadsOnly => Some(Verdict::HeadsOnly),
             Turn::NotHttp => {
@@ -347,8 +360,15 @@ impl Engine {
         }
     }
 
-    fn emit(&mut self, id: ConnectionId, exchange: ExchangeId, call: Call) {
+    fn emit(&mut self, id: ConnectionId, exchange: ExchangeId, mut call: Call) {
         let tracked = self.connections.get(&id).map(|(tracked, _)| tracked);
+        if let Some(remote) = tracked.and_then(|tracked| tracked.peer.remote) {
+            call.http.peer = Some(remote);
+            if call.role == Role::Client && call.http.server_address.is_none() {
+                call.http.server_address = Some(remote.ip().to_string());
+                call.http.server_port = Some(remote.port());
+            }
+        }
         let content = tracked.is_some_and(|tracked| tracked.content);
         let resource: Arc<Attributes> = match self.processes.get(id.tgid, id.start_time) {
             Some(known) => Arc::clone(&known.resource),
@@ -370,7 +390,8 @@ impl Engine {
                 call.request.traceparent.as_deref(),
             );
             let cost = self.settings.prices.cost(&call);
-            let record = build_record(&call, &ids, &resource, cost, self.made.record(content));
+            let options = self.made.record(content, connection.transport());
+            let record = build_record(&call, &ids, &resource, cost, &options);
             self.stats.calls += 1;
             self.stats.incomplete_calls += u64::from(!record.capture.complete);
             self.stats.undecodable_calls += u64::from(record.capture.undecodable.is_some());

@@ -1,9 +1,13 @@
 //! What the engine is told, and the decoders that follow from it.
 
+use agent_capture::Transport;
 use agent_genai::{Compat, Decoder, DecoderOptions, HostRule, PriceTable, RecordOptions};
 use agent_wire::Limits;
 
 use crate::config::ContentSection;
+
+/// The source of a live capture.
+pub const UPROBE: &str = "uprobe";
 
 /// What may be changed while the engine runs.
 #[derive(Clone)]
@@ -18,7 +22,7 @@ pub struct Settings {
     pub compat: Compat,
     /// Prices.
     pub prices: PriceTable,
-    /// `capture.source` of the Records.
+    /// `capture.source` of the Records. Where it is [`UPROBE`], calls without TLS have `socket`.
     pub source: &'static str,
 }
 
@@ -76,7 +80,12 @@ impl Made {
         if content { &self.content } else { &self.plain }
     }
 
-    pub(super) fn record(&self, content: bool) -> &RecordOptions {
-        if content { &self.content_record } else { &self.plain_record }
+    /// Options of a Record whose connection was seen in this way.
+    pub(super) fn record(&self, content: bool, transport: Transport) -> RecordOptions {
+        let options = if content { self.content_record } else { self.plain_record };
+        match (options.source, transport) {
+            (UPROBE, Transport::Plain) => RecordOptions { source: "socket", ..options },
+            _ => options,
+        }
     }
 }

@@ -6,17 +6,25 @@ use std::{
     time::Duration,
 };
 
-use agent_capture::{Capture, CaptureConfig, CaptureEvent, CaptureStats, Scope};
+use agent_capture::{Capture, CaptureConfig, CaptureEvent, CaptureStats, PlainHttp, PlainMode, Scope};
 
 use super::{Source, source::Judge};
 use crate::{
-    config::{CaptureSection, LimitsSection},
+    config::{Config, PlainHttpMode, PlainHttpSection},
     engine::VerdictChange,
 };
 
 /// The capture's configuration from that of wirespan.
 #[must_use]
-pub fn kernel_config(section: &CaptureSection, limits: &LimitsSection, scope: Scope) -> CaptureConfig {
+pub fn kernel_config(config: &Config, scope: Scope) -> CaptureConfig {
+    let Config { capture: section, limits, plain_http: PlainHttpSection { mode, ports, processes }, .. } =
+        config;
+    let mode = match mode {
+        PlainHttpMode::Off => PlainMode::Off,
+        PlainHttpMode::Ports => PlainMode::Ports,
+        PlainHttpMode::Learn => PlainMode::Learn,
+        PlainHttpMode::All => PlainMode::All,
+    };
     CaptureConfig {
         scope,
         ring_bytes: section.ring_size.as_u32(),
@@ -26,6 +34,7 @@ pub fn kernel_config(section: &CaptureSection, limits: &LimitsSection, scope: Sc
         watchdog_ms: u32::try_from(limits.watchdog.0.as_millis()).unwrap_or(u32::MAX),
         cache: cache_folder(section.cache.as_deref(), |name| std::env::var_os(name)),
         java: section.java,
+        plain_http: PlainHttp { mode, ports: ports.clone(), commands: processes.clone() },
         ..CaptureConfig::default()
     }
 }

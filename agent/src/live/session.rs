@@ -68,6 +68,8 @@ impl LiveStats {
             memory_exchanges: self.engine.memory_exchanges,
             evicted_connections: self.engine.evicted_connections,
             record_frames: self.lost_frames,
+            io_uring_processes: self.capture.io_uring_processes,
+            kernel_tls_processes: self.capture.kernel_tls_processes,
             ..Drops::default()
         }
     }

@@ -141,6 +141,7 @@ pub fn capture_metrics(stats: &CaptureStats) -> Vec<PipelineMetric> {
                 ("fault", stats.lost_fault_bytes),
                 ("table_full", stats.lost_table_full_bytes),
                 ("stalled", stats.lost_quiet_bytes),
+                ("unseen", stats.lost_unseen_bytes),
             ],
         ),
         PipelineMetric::by_cause(
