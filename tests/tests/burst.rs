@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use wirespan_tests::bench::loss::Burst;
 use wirespan_tests::capture::Exec;
 use wirespan_tests::programs::{self, Program};
 use wirespan_tests::standin::Standin;
@@ -70,4 +71,36 @@ fn what_does_not_fit_is_counted() -> Result<()> {
     skip_if!(need::kernel_and(&[Program::Python])?);
     let config = "capture:\n  ring_size: 64KiB\n  drain_interval: 1s\n";
     burst(4_000 * 16_384, 16_384, 4_000, Some(config))
+}
+
+/// Writes and reads of one size on one and on 64 connections, into a ring that is far too small and drained once a second.
+fn too_much(size: usize, volume: usize) -> Result<()> {
+    let mut lost = 0;
+    for connections in [1, 64] {
+        let burst = Burst { size, connections, volume };
+        let account = burst.run("capture:\n  ring_size: 64KiB\n  drain_interval: 1s\n")?;
+        ensure!(account.captured > 0, "{burst:?}: {account:?}");
+        println!("{burst:?}: {account:?}");
+        lost += account.lost;
+    }
+    ensure!(lost > 0, "nothing was lost, so nothing was tested");
+    Ok(())
+}
+
+#[test]
+fn bursts_of_100_bytes() -> Result<()> {
+    skip_if!(need::kernel_and(&[Program::Python])?);
+    too_much(100, 2 << 20)
+}
+
+#[test]
+fn bursts_of_16_kilobytes() -> Result<()> {
+    skip_if!(need::kernel_and(&[Program::Python])?);
+    too_much(16 << 10, 32 << 20)
+}
+
+#[test]
+fn bursts_of_a_megabyte() -> Result<()> {
+    skip_if!(need::kernel_and(&[Program::Python])?);
+    too_much(1 << 20, 64 << 20)
 }

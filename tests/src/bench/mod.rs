@@ -4,6 +4,7 @@ pub mod capture;
 pub mod codecs;
 pub mod decode;
 mod frames;
+pub mod loss;
 pub mod memory;
 pub mod report;
 mod sites;
