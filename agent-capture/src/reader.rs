@@ -36,6 +36,8 @@ pub(crate) struct Reader {
     /// Execs and exits that wait until the data from before them have been handed over.
     pending: VecDeque<Message>,
     reconciled: (u64, Instant),
+    /// Connections (process, handle, generation) that the kernel's table no longer holds, while the ring may still hold data of them.
+    gone: Vec<(u32, u64, u64)>,
     pub(crate) chunks: u64,
     pub(crate) bytes: u64,
 }
@@ -58,6 +60,7 @@ impl Reader {
             table: Table::default(),
             pending: VecDeque::new(),
             reconciled: (0, Instant::now()),
+            gone: Vec::new(),
             chunks: 0,
             bytes: 0,
         }
@@ -263,32 +266,36 @@ impl Reader {
         sink(CaptureEvent::Closed { connection, egress_end, ingress_end, ktime });
     }
 
-    /// After a lost event: what the kernel's table does not hold any more has been closed.
+    /// After a lost event: what the kernel's table does not hold any more has been closed. It ends here with the next turn, which has
+    /// handed over what was in the ring when the table was looked at.
     fn reconcile_if_due(&mut self, sink: Sink<'_>) {
+        for (tgid, handle, generation) in std::mem::take(&mut self.gone) {
+            let Some(tracked) = self.table.get_mut(tgid) else { continue };
+            // Its end may have been in the ring after all.
+            if tracked.connections.get(&handle).is_none_or(|open| open.generation != generation) {
+                continue;
+            }
+            let Some(Open { egress_end, ingress_end, .. }) = tracked.connections.remove(&handle) else {
+                continue;
+            };
+            let connection = tracked.id(tgid, handle, generation);
+            sink(CaptureEvent::Closed { connection, egress_end, ingress_end, ktime: monotonic() });
+        }
         let lost = self.shared.maps.counter(CounterIndex::ControlEvents);
         let (known, last) = self.reconciled;
         if lost == known || last.elapsed() < RECONCILE {
             return;
         }
         self.reconciled = (lost, Instant::now());
-        let all: Vec<_> = self
-            .table
-            .iter()
-            .flat_map(|(tgid, tracked)| {
-                tracked.connections.iter().map(move |(handle, open)| (tgid, *handle, *open))
-            })
-            .collect();
-        for (tgid, handle, open) in all {
-            let key = Abi(ConnectionKey { tgid, reserved: 0, handle });
-            let now = self.shared.maps.connections().get(&key, 0).map(|known| known.0.generation);
-            if now.is_ok_and(|generation| generation == open.generation) {
-                continue;
+        for (tgid, tracked) in self.table.iter() {
+            for (handle, open) in &tracked.connections {
+                let key = Abi(ConnectionKey { tgid, reserved: 0, handle: *handle });
+                let now = self.shared.maps.connections().get(&key, 0).map(|known| known.0.generation);
+                if now.is_ok_and(|generation| generation == open.generation) {
+                    continue;
+                }
+                self.gone.push((tgid, *handle, open.generation));
             }
-            let Some(tracked) = self.table.get_mut(tgid) else { continue };
-            tracked.connections.remove(&handle);
-            let connection = tracked.id(tgid, handle, open.generation);
-            let Open { egress_end, ingress_end, .. } = open;
-            sink(CaptureEvent::Closed { connection, egress_end, ingress_end, ktime: monotonic() });
         }
     }
 }

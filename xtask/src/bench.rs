@@ -23,6 +23,8 @@ enum What {
     Capture,
     /// Throughput of decoding against a plain JSON parse
     Decode,
+    /// What bursts lose, by the size of the ring
+    Loss,
 }
 
 /// Runs the task.
@@ -45,6 +47,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match options.what {
         Some(What::Capture) => bench.arg("capture"),
         Some(What::Decode) => bench.arg("decode"),
+        Some(What::Loss) => bench.arg("loss"),
         None => bench.arg("all"),
     };
     bench
@@ -52,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .arg(paths::wirespan()?)
         .arg("--object")
         .arg(paths::kernel_object(std::env::consts::ARCH)?);
-    bench.env("WIRESPAN_CLIENTS", paths::clients()?);
+    bench.env("WIRESPAN_CLIENTS", paths::clients()?).env("WIRESPAN_BIN", paths::wirespan()?);
     if let Some(corpus) = paths::corpus()? {
         bench.env(paths::CORPUS, corpus);
     }

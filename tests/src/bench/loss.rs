@@ -61,6 +61,8 @@ impl Burst {
             account.captured + account.lost == all,
             "{self:?}: {account:?}, {moved:?}, {all} in all\n{said}"
         );
+        // Where the event of a connection's end was lost, its last bytes may be in the counters only.
+        ensure!(account.moved <= all, "{self:?}: {account:?}, {moved:?}: ends that never were\n{said}");
         Ok(account)
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use wirespan_tests::bench::{capture, decode, memory, report};
+use wirespan_tests::bench::{capture, decode, loss, memory, report};
 
 /// wirespan's measurements.
 #[derive(Debug, Parser)]
@@ -23,6 +23,9 @@ struct Cli {
     /// Report whose sections are replaced
     #[arg(long)]
     report: Option<PathBuf>,
+    /// Megabytes of each burst of `loss`, in one direction
+    #[arg(long, default_value_t = 64)]
+    volume: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,19 +33,24 @@ enum What {
     All,
     Capture,
     Decode,
+    Loss,
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
+    let wants = |what| cli.what == What::All || cli.what == what;
     let mut sections = Vec::new();
-    if cli.what != What::Capture {
+    if wants(What::Decode) {
         let corpus =
             std::env::var_os("WIRESPAN_CORPUS").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         sections.push(("decode", decode::run(corpus.as_deref())?));
     }
-    if cli.what != What::Decode {
+    if wants(What::Capture) {
         sections.push(("memory", memory::run(&cli.wirespan)?));
         sections.push(("capture", capture::run(&cli.wirespan, &cli.object)?));
+    }
+    if wants(What::Loss) {
+        sections.push(("loss", loss::run(&cli.wirespan, cli.volume << 20)?));
     }
     for (name, text) in &sections {
         let mut out = std::io::stdout().lock();
