@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
+use crate::decode::Machine;
+
 /// Most bytes read of one table.
 const MAX_TABLE: u64 = 256 << 20;
 /// Most bytes looked at of a mapped part.
@@ -14,7 +16,6 @@ const MAX_PART: u64 = 1 << 30;
 const PIECE: u64 = 192 << 10;
 /// Size of an entry of a table of symbols.
 const SYMBOL: usize = 24;
-const EM_X86_64: u16 = 62;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_NOTE: u32 = 4;
@@ -38,7 +39,7 @@ const DT_RUNPATH: u64 = 29;
 pub(crate) enum ElfError {
     #[error("reading it failed: {0}")]
     Read(#[from] std::io::Error),
-    #[error("it is not a 64-bit ELF file for x86-64")]
+    #[error("it is not a 64-bit ELF file for this machine")]
     Foreign,
     #[error("its {0} lies outside the file or is larger than {MAX_TABLE} bytes")]
     Table(&'static str),
@@ -97,8 +98,9 @@ pub(crate) struct Dynamic {
     pub(crate) search: Vec<String>,
 }
 
-/// An ELF file for x86-64.
+/// An ELF file for a machine that is known.
 pub(crate) struct Elf<'a> {
+    machine: Machine,
     file: &'a File,
     segments: Vec<Segment>,
     sections: Vec<Section>,
@@ -117,18 +119,29 @@ fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
 }
 
 impl<'a> Elf<'a> {
-    /// Reads the headers.
+    /// Reads the headers of a file for this machine.
     pub(crate) fn read(file: &'a File) -> Result<Self, ElfError> {
+        Self::read_for(Machine::NATIVE, file)
+    }
+
+    /// Reads the headers of a file for `machine`.
+    pub(crate) fn read_for(machine: Machine, file: &'a File) -> Result<Self, ElfError> {
         let header = read_at(file, 0, 64, "header").map_err(|_| ElfError::Foreign)?;
         // Magic, 64-bit, little-endian.
-        if !header.starts_with(b"\x7fELF\x02\x01") || u16_at(&header, 18) != Some(EM_X86_64) {
+        let named = u16_at(&header, 18).and_then(Machine::of);
+        if !header.starts_with(b"\x7fELF\x02\x01") || named != Some(machine) {
             return Err(ElfError::Foreign);
         }
         let field = |offset| u64_at(&header, offset).unwrap_or_default();
         let count = |offset| u64::from(u16_at(&header, offset).unwrap_or_default());
         let segments = table(file, field(32), count(54), count(56), "program headers", parse_segment)?;
         let sections = table(file, field(40), count(58), count(60), "section headers", parse_section)?;
-        Ok(Self { file, segments, sections })
+        Ok(Self { machine, file, segments, sections })
+    }
+
+    /// The machine that its code is for.
+    pub(crate) fn machine(&self) -> Machine {
+        self.machine
     }
 
     /// The sections of a table of symbols and of its names.

@@ -4,6 +4,7 @@
 //! the caller's thread. Linux on x86-64, kernel 5.10 or newer.
 
 mod abi;
+mod arm64;
 mod attach;
 mod attachment;
 mod cache;
@@ -11,6 +12,7 @@ mod candidates;
 mod capture;
 mod command;
 mod config;
+mod decode;
 mod elf;
 mod error;
 mod event;
@@ -26,6 +28,8 @@ mod probes;
 mod procfs;
 mod reader;
 mod record;
+#[cfg(test)]
+mod recorded;
 mod ring;
 mod rules;
 mod saved;

@@ -13,8 +13,8 @@ const MAX_CACHE: u64 = 32 << 20;
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 /// Directories that are always searched, on the distributions at hand.
 const DIRECTORIES: [&str; 8] = [
-    "/lib/x86_64-linux-gnu",
-    "/usr/lib/x86_64-linux-gnu",
+    if cfg!(target_arch = "aarch64") { "/lib/aarch64-linux-gnu" } else { "/lib/x86_64-linux-gnu" },
+    if cfg!(target_arch = "aarch64") { "/usr/lib/aarch64-linux-gnu" } else { "/usr/lib/x86_64-linux-gnu" },
     "/lib64",
     "/usr/lib64",
     "/lib",

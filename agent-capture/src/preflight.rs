@@ -96,8 +96,8 @@ pub(crate) fn sees_host_pids() -> bool {
 fn architecture() -> Check {
     const NAME: &str = "architecture";
     match std::env::consts::ARCH {
-        "x86_64" => ok(NAME, "x86_64"),
-        other => failed(NAME, other, "the probes are made for x86-64 only"),
+        architecture @ ("x86_64" | "aarch64") => ok(NAME, architecture),
+        other => failed(NAME, other, "the probes are made for x86-64 and arm64 only"),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 
+use crate::decode::{self, Machine, Scan};
 use crate::elf::{Elf, ElfError, Extent, SymbolTable};
 use crate::functions::{FUNCTIONS, Function};
 use crate::structure::eh_frame::Frames;
 use crate::structure::{flow, linkage};
-use crate::x86::{self, Scan};
 
 /// Longest function that is decoded, in bytes.
 const MAX_FUNCTION: u64 = 256 << 10;
@@ -52,7 +52,12 @@ const FINDERS: &[(&str, Finder)] = &[
 
 /// Finds the TLS functions of a file, in every way: one executable may hold several TLS libraries. `None`: it has none.
 pub(crate) fn find(file: &File) -> Result<Option<Findings>, ElfError> {
-    let elf = Elf::read(file)?;
+    find_for(Machine::NATIVE, file)
+}
+
+/// Finds those of a file for `machine`.
+pub(crate) fn find_for(machine: Machine, file: &File) -> Result<Option<Findings>, ElfError> {
+    let elf = Elf::read_for(machine, file)?;
     let mut all: Option<Findings> = None;
     for (name, finder) in FINDERS {
         let found = finder(&elf).unwrap_or_else(|error| {
@@ -205,7 +210,7 @@ impl<'a> Tracer<'a> {
             return Err(format!("it is {size} bytes long, more than the {MAX_FUNCTION} that are decoded"));
         }
         let code = self.elf.code(address, size).map_err(|error| error.to_string())?;
-        x86::scan(&code, address).map_err(|error| error.to_string())
+        decode::scan(self.elf.machine(), &code, address).map_err(|error| error.to_string())
     }
 
     fn size_at(&mut self, address: u64) -> Result<u64, String> {

@@ -2,25 +2,10 @@
 
 use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic, OpKind};
 
-/// What the code of one function holds.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Scan {
-    /// Addresses of the RET instructions.
-    pub(crate) returns: Vec<u64>,
-    /// Targets of direct jumps out of the function: tail calls, or parts of it that the compiler put elsewhere.
-    pub(crate) leaves_to: Vec<u64>,
-    /// Bytes to skip at the entry. A probe on `endbr64` costs a second trap, one on the `push` behind it does not, and neither changes
-    /// the arguments or the stack pointer before it has run.
-    pub(crate) entry_skip: u64,
-}
+use crate::decode::{Scan, Undecodable};
 
-/// The code could not be decoded.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("no instruction at {0:#x}")]
-pub(crate) struct Undecodable(pub(crate) u64);
-
-/// Decodes the whole function, instruction by instruction. A single one that cannot be decoded refuses it all: a probe in the middle of an
-/// instruction would break the program.
+/// Decodes the whole function. A probe on `endbr64` would cost a second trap, one on the `push` behind it does not: that is what is skipped
+/// at the entry.
 pub(crate) fn scan(code: &[u8], address: u64) -> Result<Scan, Undecodable> {
     let end = address + code.len() as u64;
     let mut scan = Scan::default();

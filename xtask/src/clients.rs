@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{apt, exec, paths, ui};
+use crate::{apt, exec, paths, recorded, ui};
 
 /// Python packages and their versions.
 const PYTHON: &[&str] = &[
@@ -62,6 +62,7 @@ pub(crate) fn install(refresh: bool) -> Result<Vec<String>> {
     note("Reference instrumentations", python(&clients.join("reference"), REFERENCE, refresh));
     note("MCP client and server", python(&clients.join("mcp"), MCP, refresh));
     note("Node clients", node(&clients.join("node"), refresh));
+    note("TLS libraries for arm64", recorded::arm64(&clients.join("arm64"), refresh));
     note("Go's net/http", go(&clients.join("go"), refresh));
     Ok(missing)
 }

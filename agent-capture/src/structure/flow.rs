@@ -2,6 +2,7 @@
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, OpKind};
 
+use crate::decode::Machine;
 use crate::elf::{Elf, Extent};
 
 /// Most bytes of one function that are looked at.
@@ -11,6 +12,9 @@ const USUAL: u64 = 2 << 10;
 
 /// The extent of the function that begins at `address`, by its code.
 pub(crate) fn extent(elf: &Elf<'_>, address: u64) -> Option<Extent> {
+    if elf.machine() != Machine::X86_64 {
+        return None;
+    }
     let length = |at_most| length(&elf.beginning(address, at_most), address);
     let size = length(USUAL).or_else(|| length(LONGEST))?;
     Some(Extent { address, size })

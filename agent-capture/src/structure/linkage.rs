@@ -2,6 +2,8 @@
 
 use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind, Register};
 
+use crate::arm64;
+use crate::decode::Machine;
 use crate::elf::Elf;
 
 /// Most bytes of relocations that are read.
@@ -13,11 +15,17 @@ const DT_RELASZ: u64 = 8;
 const DT_JMPREL: u64 = 23;
 const R_X86_64_GLOB_DAT: u64 = 6;
 const R_X86_64_JUMP_SLOT: u64 = 7;
+const R_AARCH64_GLOB_DAT: u64 = 1025;
+const R_AARCH64_JUMP_SLOT: u64 = 1026;
 
 /// The function of this file that a stub of its linkage table leads to. `None`: there is no stub at this address, or what it leads to is
 /// in another file.
 pub(crate) fn behind(elf: &Elf<'_>, address: u64) -> Option<u64> {
-    let slot = slot(&elf.beginning(address, 32), address)?;
+    let code = elf.beginning(address, 32);
+    let slot = match elf.machine() {
+        Machine::X86_64 => slot(&code, address)?,
+        Machine::Aarch64 => arm64::linkage_slot(&code, address)?,
+    };
     let entries = elf.dynamic_entries().ok()?;
     let value = |wanted| entries.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| *value);
     let symbols = value(DT_SYMTAB)?;
@@ -47,7 +55,11 @@ fn symbol_of(elf: &Elf<'_>, table: u64, size: u64, slot: u64) -> Option<u64> {
     relocations.chunks_exact(24).find_map(|relocation| {
         let word = |at: usize| relocation.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
         let (place, info) = (word(0)?, word(8)?);
-        let named = matches!(info & 0xffff_ffff, R_X86_64_GLOB_DAT | R_X86_64_JUMP_SLOT);
+        let kinds = match elf.machine() {
+            Machine::X86_64 => [R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT],
+            Machine::Aarch64 => [R_AARCH64_GLOB_DAT, R_AARCH64_JUMP_SLOT],
+        };
+        let named = kinds.contains(&(info & 0xffff_ffff));
         (place == slot && named).then_some(info >> 32)
     })
 }

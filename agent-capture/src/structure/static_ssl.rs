@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::decode::Machine;
 use crate::elf::{Elf, ElfError, Extent, SymbolTable};
 use crate::functions::Function;
 use crate::sites::{Certainty, Findings, Site, Tracer};
@@ -91,6 +92,10 @@ fn bodies(elf: &Elf<'_>, functions: &mut Functions<'_>, places: &[u64]) -> Resul
 
 /// Finds the functions of an OpenSSL or BoringSSL that has no symbols.
 pub(crate) fn find(elf: &Elf<'_>) -> Result<Option<Findings>, ElfError> {
+    // References and arguments are read from the instructions, of which only those of this machine are known here.
+    if elf.machine() != Machine::X86_64 {
+        return Ok(None);
+    }
     let mut files = strings::places(elf, &FILES)?;
     if files.iter().all(Vec::is_empty) || has_symbols(elf)? {
         return Ok(None);

@@ -1,5 +1,4 @@
-//! Debian's kernels: fetched as packages from the suites that carry them, and unpacked below the target directory. The host's own packages
-//! and lists are not touched.
+//! Debian's kernels, from the suites that carry them.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -8,7 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{exec, paths, ui};
+use crate::debian::{ARCHIVE, Apt, SECURITY};
+use crate::{exec, ui};
 
 /// A suite and its lines of sources.
 struct Suite {
@@ -16,9 +16,6 @@ struct Suite {
     archives: &'static [(&'static str, &'static str)],
 }
 
-const ARCHIVE: &str = "http://deb.debian.org/debian";
-const SECURITY: &str = "http://deb.debian.org/debian-security";
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// The package that stands for the newest kernel of a suite: small, and made for virtual machines.
 const NEWEST: &str = "linux-image-cloud-amd64";
 /// Modules that the tests use and these kernels do not have built in.
@@ -48,16 +45,6 @@ pub(super) struct Kernel {
 
 /// Every kernel that can be had, and why others cannot.
 pub(super) fn fetch(folder: &Path, only: Option<&str>, refresh: bool) -> Result<(Vec<Kernel>, Vec<String>)> {
-    for tool in ["apt-get", "apt-cache", "dpkg-deb"] {
-        if paths::which(tool).is_none() {
-            bail!("this system has no {tool}, with which Debian's kernels are fetched");
-        }
-    }
-    if !Path::new(KEYRING).exists() {
-        bail!(
-            "there is no {KEYRING}, with which Debian's packages are checked: install debian-archive-keyring"
-        );
-    }
     let (mut kernels, mut refused) = (Vec::new(), Vec::new());
     for suite in SUITES.iter().filter(|suite| only.is_none_or(|only| suite.name.contains(only))) {
         match one(&folder.join("kernels").join(suite.name), suite, refresh) {
@@ -74,7 +61,7 @@ pub(super) fn busybox(folder: &Path) -> Result<PathBuf> {
     let program = folder.join("root/bin/busybox");
     if !program.exists() {
         let suite = SUITES.iter().find(|suite| suite.name == "bookworm").context("no such suite")?;
-        let apt = Apt::prepare(&folder, suite)?;
+        let apt = Apt::prepare(&folder, "amd64", suite.archives)?;
         apt.unpack("busybox-static")?;
     }
     if program.exists() { Ok(program) } else { bail!("the package busybox-static holds no bin/busybox") }
@@ -85,9 +72,9 @@ fn one(folder: &Path, suite: &'static Suite, refresh: bool) -> Result<Kernel> {
     if refresh || !done.exists() {
         crate::clients::remove(folder)?;
         ui::step(&format!("fetching the kernel of Debian {}", suite.name));
-        let apt = Apt::prepare(folder, suite)?;
+        let apt = Apt::prepare(folder, "amd64", suite.archives)?;
         let version = apt.field(NEWEST, "Version")?;
-        for package in apt.parts(NEWEST)? {
+        for package in parts(&apt, NEWEST)? {
             apt.unpack(&package)?;
         }
         fs::write(&done, version).with_context(|| format!("could not write {}", done.display()))?;
@@ -129,92 +116,17 @@ fn find(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Option<PathBuf>>
     Ok(None)
 }
 
-/// apt with lists of its own.
-struct Apt {
-    folder: PathBuf,
-    options: Vec<String>,
-}
-
-impl Apt {
-    fn prepare(folder: &Path, suite: &Suite) -> Result<Self> {
-        for name in ["apt/state/lists/partial", "apt/cache/archives/partial", "apt/etc", "packages", "root"] {
-            let path = folder.join(name);
-            fs::create_dir_all(&path).with_context(|| format!("could not create {}", path.display()))?;
+/// The packages that a kernel consists of: those that this one asks for, and that they ask for, as far as they are parts of a kernel.
+fn parts(apt: &Apt, package: &str) -> Result<Vec<String>> {
+    let mut parts = Vec::new();
+    let mut waiting = VecDeque::from(kernel_packages(&apt.field(package, "Depends")?));
+    while let Some(package) = waiting.pop_front() {
+        if !parts.contains(&package) {
+            waiting.extend(kernel_packages(&apt.field(&package, "Depends")?));
+            parts.push(package);
         }
-        let sources = folder.join("apt/etc/sources.list");
-        let lines: String = suite
-            .archives
-            .iter()
-            .map(|(archive, name)| format!("deb [arch=amd64 signed-by={KEYRING}] {archive} {name} main\n"))
-            .collect();
-        fs::write(&sources, lines).with_context(|| format!("could not write {}", sources.display()))?;
-        let shown = |name: &str| folder.join(name).display().to_string();
-        let mut options = vec![
-            format!("Dir::State={}", shown("apt/state")),
-            "Dir::State::status=/dev/null".to_owned(),
-            format!("Dir::Cache={}", shown("apt/cache")),
-            format!("Dir::Etc::sourcelist={}", sources.display()),
-            "Dir::Etc::sourceparts=/dev/null".to_owned(),
-            "Dir::Etc::preferences=/dev/null".to_owned(),
-            "Dir::Etc::preferencesparts=/dev/null".to_owned(),
-            "APT::Architecture=amd64".to_owned(),
-            "APT::Architectures=amd64".to_owned(),
-            "APT::Update::Error-Mode=any".to_owned(),
-            "Acquire::Languages=none".to_owned(),
-            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
-        ];
-        if crate::apt::is_root() {
-            // Its own user could not write to this folder.
-            options.push("APT::Sandbox::User=root".to_owned());
-        }
-        let apt = Self { folder: folder.to_path_buf(), options };
-        exec::output(apt.command("apt-get").args(["update", "-qq"]))
-            .with_context(|| format!("Debian's lists of {} cannot be had", suite.name))?;
-        Ok(apt)
     }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(self.folder.join("packages"));
-        for option in &self.options {
-            command.args(["-o", option]);
-        }
-        command
-    }
-
-    /// A field of the newest version of a package.
-    fn field(&self, package: &str, name: &str) -> Result<String> {
-        let shown = exec::output(self.command("apt-cache").args(["show", "--no-all-versions", package]))
-            .with_context(|| format!("the suite has no package {package}"))?;
-        let value = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        Ok(value.unwrap_or_default().trim().to_owned())
-    }
-
-    /// The packages that a kernel consists of: those that this one asks for, and that they ask for, as far as they are parts of a kernel.
-    fn parts(&self, package: &str) -> Result<Vec<String>> {
-        let mut parts = Vec::new();
-        let mut waiting = VecDeque::from(kernel_packages(&self.field(package, "Depends")?));
-        while let Some(package) = waiting.pop_front() {
-            if !parts.contains(&package) {
-                waiting.extend(kernel_packages(&self.field(&package, "Depends")?));
-                parts.push(package);
-            }
-        }
-        Ok(parts)
-    }
-
-    fn unpack(&self, package: &str) -> Result<()> {
-        let packages = self.folder.join("packages");
-        crate::clients::remove(&packages)?;
-        fs::create_dir_all(&packages).with_context(|| format!("could not create {}", packages.display()))?;
-        exec::output(self.command("apt-get").args(["download", "-qq", package]))?;
-        for entry in fs::read_dir(&packages)? {
-            exec::output(
-                Command::new("dpkg-deb").arg("--extract").arg(entry?.path()).arg(self.folder.join("root")),
-            )?;
-        }
-        Ok(())
-    }
+    Ok(parts)
 }
 
 /// Those of a list of dependencies that are parts of a kernel.
