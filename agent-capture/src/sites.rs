@@ -46,6 +46,7 @@ type Finder = fn(&Elf<'_>) -> Result<Option<Findings>, ElfError>;
 const FINDERS: &[(&str, Finder)] = &[
     ("symbols", by_symbols),
     ("the texts of error macros", crate::structure::static_ssl::find),
+    ("the methods of NSS", crate::structure::nss::find),
     #[cfg(test)]
     ("marks", crate::verification::by_mark),
 ];

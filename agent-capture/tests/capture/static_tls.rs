@@ -1,9 +1,10 @@
 //! OpenSSL and BoringSSL inside executables without symbols.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Server, Session, Stream};
+use crate::harness::{Server, Session, Stream, program};
 
 /// The executable of Bun, where `cargo xtask setup --full` puts it.
 fn bun() -> Option<std::path::PathBuf> {
@@ -39,5 +40,35 @@ fn bun_is_captured_though_it_has_no_symbols() {
         assert_eq!(Stream::whole(&stream.ingress), sent);
     }
     assert!(total > 1_500_000, "{total}");
+    assert_eq!(session.stats().lost_bytes(), 0);
+}
+
+#[test]
+fn the_tools_of_nss_are_captured() {
+    let (Some(client), Some(mut session)) = (program("tstclnt"), Session::default()) else { return };
+    let server = Server::start();
+    let body = "n".repeat(100_000);
+    let request = format!(
+        "POST /echo HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let port = server.url("").rsplit(':').next().unwrap().to_owned();
+    // -D: without a data base of certificates; -o: whatever the certificate.
+    let mut child = session.spawn(Command::new(client).args(["-D", "-o", "-h", "127.0.0.1", "-p", &port]));
+    let mut answer = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || std::io::copy(&mut answer, &mut std::io::sink()));
+    child.stdin.as_mut().unwrap().write_all(request.as_bytes()).unwrap();
+    // It waits for the server to close, and the server for it.
+    session.poll_until("the answer", |session| {
+        session.collected.streams.values().any(|stream| Stream::bytes(&stream.ingress) > body.len() as u64)
+    });
+    child.kill().unwrap();
+    session.wait(child);
+    reader.join().unwrap().unwrap();
+    let stream = session.collected.only();
+    let (received, sent) = server.kept(0);
+    assert!(received.len() > 100_000);
+    assert_eq!(Stream::whole(&stream.egress), received);
+    assert_eq!(Stream::whole(&stream.ingress), sent);
     assert_eq!(session.stats().lost_bytes(), 0);
 }
