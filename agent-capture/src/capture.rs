@@ -68,7 +68,7 @@ impl Capture {
         let multi_links = multi.is_some();
         let data = Ring::new(data)?;
         let control = Ring::new(control)?;
-        let shared = Arc::new(Shared::new(maps, Plain::of(&config.plain_http))?);
+        let shared = Arc::new(Shared::new(maps, Plain::of(&config.plain_http, config.peers))?);
         let rules = Arc::new(Rules::of(&config.scope));
         let searcher = Searcher::start(config.cache.as_deref().and_then(open_cache), Arc::clone(&shared))
             .map_err(|error| CaptureError::system("starting the thread that searches files", error))?;

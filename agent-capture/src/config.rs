@@ -70,6 +70,8 @@ pub struct CaptureConfig {
     pub watchdog_ms: u32,
     /// Load an agent into the Java virtual machines in scope, and probe where it shows their plaintext.
     pub java: bool,
+    /// Find the sockets below TLS connections, for the addresses of their peers.
+    pub peers: bool,
     /// HTTP without TLS.
     pub plain_http: PlainHttp,
 }
@@ -87,6 +89,7 @@ impl Default for CaptureConfig {
             drain_interval_ms: 10,
             watchdog_ms: 2_000,
             java: false,
+            peers: true,
             plain_http: PlainHttp::default(),
         }
     }

@@ -179,7 +179,7 @@ impl Kernel {
             tracepoint.load().map_err(|error| program_error(name, &error))?;
             tracepoint.attach(category, name).map_err(|error| program_error(name, &error))?;
         }
-        crate::sockets::tracepoints::attach(&mut ebpf, config.plain_http.mode, tracefs)?;
+        crate::sockets::tracepoints::attach(&mut ebpf, config, tracefs)?;
         let maps = Maps {
             processes: Mutex::new(hash_map(&mut ebpf, "PROCESSES")?),
             connections: Mutex::new(hash_map(&mut ebpf, "CONNECTIONS")?),
@@ -278,6 +278,7 @@ fn create(
         .override_global("SYSCALL_ARGS_OFFSET", &offsets.syscall_args, true)
         .override_global("SYSCALL_RET_OFFSET", &offsets.syscall_ret, true)
         .override_global("PLAIN_MODE", &plain_mode, true)
+        .override_global("FIND_PEERS", &flag(config.peers), true)
         .load(OBJECT)
         .map_err(|error| load_error(&error))
 }

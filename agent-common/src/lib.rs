@@ -19,7 +19,7 @@ pub use maps::{
 };
 pub use record::{HEADER_BYTES, MAX_CHUNK, MAX_CHUNKS, RecordHeader, RecordKind, TIERS};
 pub use socket::{
-    Listener, PeerAddress, PlainMode, SOCKET_HANDLE, Socket, SocketCall, SocketFlags, SocketKey,
+    Listener, PeerAddress, PlainMode, SOCKET_HANDLE, Socket, SocketCall, SocketFlags, SocketKey, Waiting,
 };
 
 /// Raised with each change of a type in this crate; the kernel object carries it as the global `ABI_VERSION`.

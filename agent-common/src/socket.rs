@@ -78,6 +78,33 @@ pub struct Listener {
     pub reserved: u32,
 }
 
+/// A thread that writes to a TLS connection whose socket is not known yet.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Waiting {
+    /// TLS handle pointer.
+    pub handle: u64,
+    /// Birth of the process image.
+    pub birth: u64,
+    /// `AFTER`: generation of the connection.
+    pub generation: u64,
+    /// `AFTER`: bytes of plaintext that the library was given.
+    pub length: u64,
+    /// `FOUND`: the socket that the library sent to.
+    pub fd: u32,
+    /// One of the constants.
+    pub state: u32,
+}
+
+impl Waiting {
+    /// The library has not returned.
+    pub const INSIDE: u32 = 1;
+    /// It has not returned, and has sent.
+    pub const FOUND: u32 = 2;
+    /// It has returned and sent nothing.
+    pub const AFTER: u32 = 3;
+}
+
 /// A system call on a socket between its entry and its exit, by thread.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]

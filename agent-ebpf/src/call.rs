@@ -17,6 +17,7 @@ use crate::{
     count::count,
     handle::forget,
     maps::CALLS,
+    peer,
     registers::{argument, returned, stack},
     scope::{captured, now},
     site::site,
@@ -77,6 +78,9 @@ fn leave_with(ctx: &ProbeContext, returned: i64, bounded: bool) -> u32 {
     let Some(args) = (unsafe { CALLS.get(key) }).copied() else { return 0 };
     let _ = CALLS.remove(key);
     if returned <= 0 {
+        if args.direction == EGRESS as u32 {
+            peer::cancel(pid_tgid);
+        }
         return 0; // Failed, or would block: the buffer holds nothing of this call.
     }
     let length = if args.count == 0 {
@@ -100,6 +104,9 @@ fn leave_with(ctx: &ProbeContext, returned: i64, bounded: bool) -> u32 {
         return 0; // No reader or writer does that: this is another function than it was taken for.
     }
     account(tgid, pid_tgid as u32, &args, length);
+    if args.direction == EGRESS as u32 {
+        peer::end(pid_tgid, args.handle, args.birth, length);
+    }
     0
 }
 
@@ -128,6 +135,9 @@ fn enter(ctx: &ProbeContext, direction: u8, count_argument: Option<usize>) -> u3
         // What this call moves will not be known. A later call must not pass for the continuation.
         count(CounterIndex::CallsUntracked, 1);
         forget(tgid, pid_tgid as u32, args.handle);
+    }
+    if direction == EGRESS {
+        peer::begin(pid_tgid, args.handle, birth);
     }
     0
 }

@@ -10,6 +10,7 @@
 #![feature(asm_experimental_arch)]
 
 mod agent;
+mod bypass;
 mod call;
 mod control;
 mod count;
@@ -19,6 +20,7 @@ mod frame;
 mod handle;
 mod java;
 mod maps;
+mod peer;
 mod process;
 mod registers;
 mod scope;

@@ -2,7 +2,7 @@
 
 use agent_common::{
     ABI_VERSION, AgentIndex, COMMAND_BYTES, CallArgs, CallKey, Connection, ConnectionKey, CounterIndex,
-    Listener, MAX_SITES, ProcessState, SiteCounts, Socket, SocketCall, SocketKey, VerdictEntry,
+    Listener, MAX_SITES, ProcessState, SiteCounts, Socket, SocketCall, SocketKey, VerdictEntry, Waiting,
 };
 use aya_ebpf::{
     macros::map,
@@ -77,6 +77,14 @@ pub static PORTS: HashMap<u32, u32> = HashMap::with_max_entries(4096, 0);
 /// System calls on sockets between their entry and their exit, by thread.
 #[map]
 pub static SOCKET_CALLS: LruHashMap<u64, SocketCall> = LruHashMap::with_max_entries(32_768, 0);
+
+/// Threads that write to a TLS connection whose socket is not known yet.
+#[map]
+pub static WAITING: LruHashMap<u64, Waiting> = LruHashMap::with_max_entries(16_384, 0);
+
+/// What was reported of ways past the probes, by process and kind.
+#[map]
+pub static BYPASSES: LruHashMap<u64, u64> = LruHashMap::with_max_entries(8192, 0);
 
 /// Parents of the processes in scope that were made by `fork`.
 #[map]
@@ -153,6 +161,9 @@ setting!(
 setting!(
     /// Offset of `ret` in the records of `syscalls:sys_exit_*`.
     SYSCALL_RET_OFFSET, syscall_ret_offset, u32, 16);
+setting!(
+    /// 1: the sockets below TLS connections are looked for.
+    FIND_PEERS, find_peers, u32, 0);
 setting!(
     /// A [`PlainMode`](agent_common::PlainMode).
     PLAIN_MODE, plain_mode, u32, 0);

@@ -13,7 +13,8 @@ use aya_ebpf::{
 use crate::{
     emit::emit_peer,
     handle::forget,
-    maps::{CONNECTIONS, NEXT_PIECE, SOCKET_CALLS, SOCKETS},
+    maps::{self, CONNECTIONS, NEXT_PIECE, SOCKET_CALLS, SOCKETS},
+    peer,
     scope::now,
     socket_table::{handle_of, plain},
     stream::{account, skip},
@@ -34,10 +35,13 @@ const MSG_IOV: u64 = 16;
 fn enter(ctx: &TracePointContext, direction: u8, vector: bool) {
     let Some(caller) = caller() else { return };
     let fd = argument(ctx, 0) as u32;
+    let buffer = argument(ctx, 1);
+    if direction == EGRESS && maps::find_peers() != 0 {
+        peer::sends(&caller, fd, if vector { word(buffer) } else { buffer });
+    }
     if plain(&caller, fd).is_none() {
         return;
     }
-    let buffer = argument(ctx, 1);
     let count = if vector { argument(ctx, 2) } else { 0 };
     keep(caller.pid_tgid, caller.birth, fd, direction, buffer, count, vector);
 }
@@ -62,10 +66,14 @@ fn keep(pid_tgid: u64, birth: u64, fd: u32, direction: u8, buffer: u64, count: u
 fn enter_message(ctx: &TracePointContext, direction: u8, flags: usize, message: bool) {
     let Some(caller) = caller() else { return };
     let fd = argument(ctx, 0) as u32;
+    let at = argument(ctx, 1);
+    if direction == EGRESS && maps::find_peers() != 0 {
+        let buffer = if message { word(word(at + MSG_IOV)) } else { at };
+        peer::sends(&caller, fd, buffer);
+    }
     if plain(&caller, fd).is_none() || argument(ctx, flags) & NOT_OF_THE_STREAM != 0 {
         return;
     }
-    let at = argument(ctx, 1);
     if !message {
         keep(caller.pid_tgid, caller.birth, fd, direction, at, 0, false);
         return;
@@ -75,6 +83,13 @@ fn enter_message(ctx: &TracePointContext, direction: u8, flags: usize, message: 
         return;
     };
     keep(caller.pid_tgid, caller.birth, fd, direction, vector, count, true);
+}
+
+/// A word of the process; 0 where it cannot be read.
+#[inline(always)]
+fn word(at: u64) -> u64 {
+    // SAFETY: the helper copes with any address.
+    unsafe { bpf_probe_read_user(at as *const u64) }.unwrap_or(0)
 }
 
 /// `write`

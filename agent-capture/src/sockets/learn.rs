@@ -11,12 +11,18 @@ use crate::{CaptureError, ConnectionId, PlainHttp, PlainMode, Verdict};
 #[derive(Debug)]
 pub(crate) struct Plain {
     pub(super) mode: PlainMode,
+    /// Sockets below TLS connections are looked for.
+    pub(super) peers: bool,
     commands: Vec<[u8; agent_common::COMMAND_BYTES]>,
 }
 
 impl Plain {
-    pub(crate) fn of(config: &PlainHttp) -> Self {
-        Self { mode: config.mode, commands: config.commands.iter().map(|command| padded(command)).collect() }
+    pub(crate) fn of(config: &PlainHttp, peers: bool) -> Self {
+        Self {
+            mode: config.mode,
+            peers,
+            commands: config.commands.iter().map(|command| padded(command)).collect(),
+        }
     }
 
     /// Whether the connections of a process with this command name are captured.
@@ -70,8 +76,10 @@ mod tests {
 
     #[test]
     fn without_names_every_process_is_taken() {
-        assert!(Plain::of(&PlainHttp::default()).takes("python3"));
+        assert!(Plain::of(&PlainHttp::default(), false).takes("python3"));
         let some = PlainHttp { commands: vec!["a-very-long-command-name".into()], ..PlainHttp::default() };
-        assert!(Plain::of(&some).takes("a-very-long-com") && !Plain::of(&some).takes("python3"));
+        assert!(
+            Plain::of(&some, false).takes("a-very-long-com") && !Plain::of(&some, false).takes("python3")
+        );
     }
 }

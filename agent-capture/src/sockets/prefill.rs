@@ -15,7 +15,7 @@ const NO_EXIST: u64 = 1;
 impl Plain {
     /// Enters the sockets of a process that came into scope while it ran.
     pub(crate) fn prefill(&self, maps: &Maps, pid: u32) {
-        if self.mode == PlainMode::Off {
+        if self.mode == PlainMode::Off && !self.peers {
             return;
         }
         let Some(birth) = birth(maps, pid) else { return };

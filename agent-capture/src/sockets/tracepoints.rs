@@ -8,7 +8,7 @@ use aya::programs::TracePoint;
 
 use crate::kernel::{map_error, map_mut, program_error, program_mut};
 use crate::tracefs::Format;
-use crate::{CaptureError, PlainMode};
+use crate::{CaptureConfig, CaptureError, PlainMode};
 
 const CATEGORY: &str = "syscalls";
 
@@ -27,16 +27,26 @@ const TABLE: &[Attachment] = &[
     Attachment { program: "socket_leave_accept", tracepoints: &["sys_exit_accept", "sys_exit_accept4"] },
 ];
 
-/// What goes over it.
+/// What makes bytes go past the probes.
+const BYPASSES: &[Attachment] = &[
+    Attachment { program: "sys_enter_io_uring_setup", tracepoints: &["sys_enter_io_uring_setup"] },
+    Attachment { program: "sys_enter_setsockopt", tracepoints: &["sys_enter_setsockopt"] },
+];
+
+/// What is sent: for the sockets below TLS connections, and for HTTP without TLS.
+const SENT: &[Attachment] = &[
+    Attachment { program: "socket_enter_write", tracepoints: &["sys_enter_write"] },
+    Attachment { program: "socket_enter_writev", tracepoints: &["sys_enter_writev"] },
+    Attachment { program: "socket_enter_send", tracepoints: &["sys_enter_sendto"] },
+    Attachment { program: "socket_enter_sendmsg", tracepoints: &["sys_enter_sendmsg"] },
+];
+
+/// For HTTP without TLS: what else goes over a socket, and how much.
 const BYTES: &[Attachment] = &[
     Attachment { program: "sys_enter_shutdown", tracepoints: &["sys_enter_shutdown"] },
-    Attachment { program: "socket_enter_write", tracepoints: &["sys_enter_write"] },
     Attachment { program: "socket_enter_read", tracepoints: &["sys_enter_read"] },
-    Attachment { program: "socket_enter_writev", tracepoints: &["sys_enter_writev"] },
     Attachment { program: "socket_enter_readv", tracepoints: &["sys_enter_readv"] },
-    Attachment { program: "socket_enter_send", tracepoints: &["sys_enter_sendto"] },
     Attachment { program: "socket_enter_recv", tracepoints: &["sys_enter_recvfrom"] },
-    Attachment { program: "socket_enter_sendmsg", tracepoints: &["sys_enter_sendmsg"] },
     Attachment { program: "socket_enter_recvmsg", tracepoints: &["sys_enter_recvmsg"] },
     Attachment { program: "socket_enter_sendfile", tracepoints: &["sys_enter_sendfile64"] },
     Attachment { program: "socket_enter_splice", tracepoints: &["sys_enter_splice"] },
@@ -94,11 +104,24 @@ pub(crate) fn argument_offset(tracefs: &Path) -> Result<u32, CaptureError> {
     Ok(first)
 }
 
-/// Attaches what the mode asks for.
-pub(crate) fn attach(ebpf: &mut Ebpf, mode: PlainMode, tracefs: &Path) -> Result<(), CaptureError> {
-    if mode == PlainMode::Off {
-        return Ok(());
+/// Attaches what the configuration asks for.
+pub(crate) fn attach(ebpf: &mut Ebpf, config: &CaptureConfig, tracefs: &Path) -> Result<(), CaptureError> {
+    let plain = config.plain_http.mode != PlainMode::Off;
+    attach_all(ebpf, BYPASSES, tracefs)?;
+    if plain {
+        load_piece(ebpf)?;
+        attach_all(ebpf, BYTES, tracefs)?;
     }
+    if plain || config.peers {
+        attach_all(ebpf, SENT, tracefs)?;
+        // Last: a socket that is in the table is followed from its first byte.
+        attach_all(ebpf, TABLE, tracefs)?;
+    }
+    Ok(())
+}
+
+/// Puts the program into the table that another one calls it through.
+fn load_piece(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
     let piece: &mut TracePoint = program_mut(ebpf, PIECE)?;
     piece.load().map_err(|error| program_error(PIECE, &error))?;
     let fd = piece.fd().map_err(|error| program_error(PIECE, &error))?;
@@ -106,11 +129,11 @@ pub(crate) fn attach(ebpf: &mut Ebpf, mode: PlainMode, tracefs: &Path) -> Result
     // The map stays with the programs: the kernel empties it when user space gives it up.
     ProgramArray::try_from(map_mut(ebpf, PIECES)?)
         .and_then(|mut pieces| pieces.set(0, &fd, 0))
-        .map_err(|error| map_error(PIECES, &error))?;
-    for attachment in BYTES.iter().chain(TABLE) {
-        attach_one(ebpf, attachment, tracefs)?;
-    }
-    Ok(())
+        .map_err(|error| map_error(PIECES, &error))
+}
+
+fn attach_all(ebpf: &mut Ebpf, attachments: &[Attachment], tracefs: &Path) -> Result<(), CaptureError> {
+    attachments.iter().try_for_each(|attachment| attach_one(ebpf, attachment, tracefs))
 }
 
 fn attach_one(ebpf: &mut Ebpf, attachment: &Attachment, tracefs: &Path) -> Result<(), CaptureError> {

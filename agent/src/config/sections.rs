@@ -33,6 +33,8 @@ pub struct CaptureSection {
     /// Load an agent into the Java processes in scope: their TLS is Java itself, and shows to no probe. Off by default, because it adds code
     /// to the programs observed.
     pub java: bool,
+    /// Find out the address and port of the other end of TLS connections, at the system calls that send.
+    pub peers: bool,
     /// Also write everything captured, as plain text, to this file (mode 0600). For debugging: it holds secrets.
     pub record: Option<PathBuf>,
 }
@@ -50,6 +52,7 @@ impl Default for CaptureSection {
             max_body: ByteSize::mib(32),
             cache: None,
             java: false,
+            peers: true,
             record: None,
         }
     }

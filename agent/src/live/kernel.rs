@@ -34,6 +34,7 @@ pub fn kernel_config(config: &Config, scope: Scope) -> CaptureConfig {
         watchdog_ms: u32::try_from(limits.watchdog.0.as_millis()).unwrap_or(u32::MAX),
         cache: cache_folder(section.cache.as_deref(), |name| std::env::var_os(name)),
         java: section.java,
+        peers: section.peers,
         plain_http: PlainHttp { mode, ports: ports.clone(), commands: processes.clone() },
         ..CaptureConfig::default()
     }
