@@ -174,6 +174,25 @@ impl<'a> Elf<'a> {
         Ok(found)
     }
 
+    /// The defined functions of a table whose names contain one of these texts, with the index of the text.
+    pub(crate) fn containing(
+        &self,
+        which: SymbolTable,
+        texts: &[&str],
+    ) -> Result<Vec<(usize, Extent)>, ElfError> {
+        let Some((symbols, names)) = self.symbol_sections(which)? else { return Ok(Vec::new()) };
+        let places = texts_in_names(self.file, names, texts)?;
+        let mut found = Vec::new();
+        if !places.is_empty() {
+            each_function(self.file, symbols, |name, extent| {
+                if let Some(index) = places.get(&name) {
+                    found.push((*index, extent));
+                }
+            })?;
+        }
+        Ok(found)
+    }
+
     /// Calls `each` with every defined function of a table.
     pub(crate) fn functions(&self, which: SymbolTable, mut each: impl FnMut(Extent)) -> Result<(), ElfError> {
         match self.symbol_sections(which)? {
@@ -363,6 +382,28 @@ fn name_places(file: &File, texts: &Section, names: &[&str]) -> Result<HashMap<u
             for at in finder.find_iter(piece) {
                 let ends = matches!(piece.get(at + name.len()), Some(0 | b'@'));
                 if let (true, Ok(place)) = (ends, u32::try_from(offset + at as u64)) {
+                    places.insert(place, index);
+                }
+            }
+        })?;
+    }
+    Ok(places)
+}
+
+/// Where the names in a table begin that contain one of `texts`, which may not be the beginning of a name that another one ends in: true
+/// of mangled names.
+fn texts_in_names(file: &File, names: &Section, texts: &[&str]) -> Result<HashMap<u32, usize>, ElfError> {
+    /// Longest part of a name up to the end of the text.
+    const LONGEST: u64 = 2048;
+    let mut places = HashMap::new();
+    for (index, text) in texts.iter().enumerate() {
+        let finder = memchr::memmem::Finder::new(text);
+        pieces(file, names, LONGEST, "symbol names", |offset, piece| {
+            for at in finder.find_iter(piece) {
+                let before = piece.get(..at).and_then(|before| memchr::memrchr(0, before));
+                // Without a zero before it, it is in the piece before, whole.
+                let Some(start) = before else { continue };
+                if let Ok(place) = u32::try_from(offset + start as u64 + 1) {
                     places.insert(place, index);
                 }
             }

@@ -49,8 +49,19 @@ pub(crate) const FUNCTIONS: [Function; 16] = [
 
 /// The function with this symbol.
 pub(crate) fn by_symbol(symbol: &str) -> Option<Function> {
-    FUNCTIONS.into_iter().find(|function| function.symbol == symbol)
+    let mut all = FUNCTIONS.into_iter().chain([RUSTLS_ENCRYPT, RUSTLS_DECRYPT]);
+    all.find(|function| function.symbol == symbol)
 }
+
+/// The record protection of rustls; it has these functions once a cryptography provider and cipher.
+pub(crate) const RUSTLS_ENCRYPT: Function =
+    Function { symbol: "MessageEncrypter::encrypt", entry: "rustls_encrypt", leave: None };
+/// See [`RUSTLS_ENCRYPT`].
+pub(crate) const RUSTLS_DECRYPT: Function = Function {
+    symbol: "MessageDecrypter::decrypt",
+    entry: "rustls_decrypt",
+    leave: Some("rustls_decrypted"),
+};
 
 /// The programs without which nothing is captured. A kernel that refuses one of the others is used without it.
 pub(crate) const REQUIRED: [&str; 8] = [
@@ -65,7 +76,7 @@ pub(crate) const REQUIRED: [&str; 8] = [
 ];
 
 /// Every uprobe program.
-pub(crate) const PROGRAMS: [&str; 11] = [
+pub(crate) const PROGRAMS: [&str; 14] = [
     "enter_read",
     "enter_write",
     "enter_read_ex",
@@ -77,4 +88,7 @@ pub(crate) const PROGRAMS: [&str; 11] = [
     LEAVE_LONG,
     crate::structure::static_ssl::BORN,
     JAVA,
+    "rustls_encrypt",
+    "rustls_decrypt",
+    "rustls_decrypted",
 ];

@@ -32,6 +32,7 @@ mod record;
 mod recorded;
 mod ring;
 mod rules;
+mod rustls;
 mod saved;
 mod search;
 mod settings;

@@ -45,6 +45,7 @@ type Finder = fn(&Elf<'_>) -> Result<Option<Findings>, ElfError>;
 /// Every way, and what each is called in messages.
 const FINDERS: &[(&str, Finder)] = &[
     ("symbols", by_symbols),
+    ("the names of rustls", crate::rustls::by_names),
     ("the texts of error macros", crate::structure::static_ssl::find),
     ("the methods of NSS", crate::structure::nss::find),
     #[cfg(test)]

@@ -12,6 +12,9 @@ use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_probe_read_us
 
 use crate::{count::count, maps::DATA, scope::now};
 
+/// Most pieces that one record is gathered from: as many as `writev` users in practice hand over at once.
+pub const MAX_PIECES: u64 = 64;
+
 const NO_WAKEUP: u64 = BPF_RB_NO_WAKEUP as u64;
 
 /// One record without payload. False: the ring was full.
@@ -106,7 +109,7 @@ macro_rules! smallest_tier {
 
 /// One record in the smallest size that holds `length` bytes, `1 <= length <= MAX_CHUNK`.
 #[inline(always)]
-fn emit_tail(header: &RecordHeader, source: u64, length: u64) {
+pub fn emit_tail(header: &RecordHeader, source: u64, length: u64) {
     smallest_tier!(header, source, length, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23);
 }
 
@@ -114,6 +117,45 @@ const _: () = assert!(
     TIERS.len() == 24 && TIERS[23] == MAX_CHUNK,
     "emit_tail lists every tier, and the last takes any chunk"
 );
+
+/// One record whose `length` bytes lie in several places, `1 <= length <= HALF`, a power of two; `piece` gives the place and the length of
+/// each, up to [`MAX_PIECES`]. The record is reserved in twice the size: to the verifier, the last piece may begin at the end of the first
+/// half and be as long as it.
+#[inline(always)]
+pub fn emit_gathered<const HALF: usize>(
+    header: &RecordHeader,
+    length: u64,
+    mut piece: impl FnMut(u64) -> Option<(u64, u64)>,
+) {
+    let Some(mut entry) = DATA.reserve_bytes(HEADER_BYTES + 2 * HALF, 0) else {
+        count(CounterIndex::RingFullBytes, length);
+        count(CounterIndex::RingFullEvents, 1);
+        return;
+    };
+    let record = entry.as_mut_ptr();
+    // SAFETY: the record is aligned to eight bytes and longer than a header.
+    unsafe { record.cast::<RecordHeader>().write(RecordHeader { length: length as u32, ..*header }) };
+    let mut filled = 0;
+    let mut failed = 0;
+    for index in 0..MAX_PIECES {
+        let Some((source, length)) = piece(index) else { break };
+        let at = (filled & (HALF as u64 - 1)) as usize;
+        let taken = bounded::<HALF>(length);
+        // SAFETY: `at` is less than HALF, and the record has twice as many bytes after the header.
+        let place = unsafe { record.add(HEADER_BYTES + at) };
+        // SAFETY: `taken` is at most HALF; the helper copes with any source address.
+        failed |= unsafe { bpf_probe_read_user(place.cast(), taken as u32, source as *const _) };
+        // Masked, so that the verifier, which follows every way through the loop, has nothing to tell the ways apart by.
+        filled = (filled + taken) & (2 * HALF as u64 - 1);
+    }
+    if failed == 0 && filled == length {
+        entry.submit(NO_WAKEUP);
+        count(CounterIndex::CopiedBytes, length);
+    } else {
+        entry.discard(NO_WAKEUP);
+        count(if failed == 0 { CounterIndex::CallBoundBytes } else { CounterIndex::FaultBytes }, length);
+    }
+}
 
 /// All `length` bytes at `source`, in as many records as it takes, up to `bound`; the rest is counted.
 #[inline(always)]

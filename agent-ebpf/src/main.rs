@@ -23,6 +23,8 @@ mod maps;
 mod peer;
 mod process;
 mod registers;
+mod rustls;
+mod rustls_join;
 mod scope;
 mod site;
 mod sniff;

@@ -9,6 +9,8 @@ use aya_ebpf::{
     maps::{Array, CgroupArray, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
 };
 
+use crate::registers::KEPT;
+
 /// Plaintext and the ends of connections. Drained by a timer. Sized by the loader.
 #[map]
 pub static DATA: RingBuf = RingBuf::with_byte_size(32 << 20, 0);
@@ -54,6 +56,16 @@ pub static SITES: Array<SiteCounts> = Array::with_max_entries(MAX_SITES, 0);
 #[map]
 pub static FOREIGN: LruHashMap<ConnectionKey, u8> = LruHashMap::with_max_entries(8192, 0);
 
+/// rustls: the encrypter beside a decrypter, by process and decrypter. Below a page: how often none was found. Least recently used goes
+/// first, and is found again.
+#[map]
+pub static ENCRYPTERS: LruHashMap<ConnectionKey, u64> = LruHashMap::with_max_entries(16_384, 0);
+
+/// rustls: where the encrypter is looked for. What is found in it is read again from the process before it is believed, because the
+/// program may be preempted by another on the same CPU.
+#[map]
+pub static SEARCH: PerCpuArray<Search> = PerCpuArray::with_max_entries(1, 0);
+
 /// See [`CounterIndex`].
 #[map]
 pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(CounterIndex::COUNT, 0);
@@ -93,6 +105,20 @@ pub static PARENTS: LruHashMap<u32, u32> = LruHashMap::with_max_entries(32_768, 
 /// Slot 0: the program that accounts the next piece of a vector.
 #[map]
 pub static NEXT_PIECE: ProgramArray = ProgramArray::with_max_entries(1, 0);
+
+/// See [`SEARCH`].
+#[repr(C)]
+pub struct Search {
+    /// Words that may be the address of something around a record layer.
+    pub candidates: [u64; CANDIDATES],
+    /// Memory behind one of them.
+    pub window: [u64; WINDOW],
+}
+
+/// Registers that are kept over a call, and words of the callers' frames.
+pub const CANDIDATES: usize = KEPT + 58;
+/// Words of memory that are looked through behind each.
+pub const WINDOW: usize = 128;
 
 /// Most control groups in scope.
 pub const MAX_CGROUPS: u32 = 16;

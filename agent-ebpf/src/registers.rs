@@ -19,7 +19,16 @@ trait Layout {
     /// Word `index` of the arguments, and of the results, of the Go calling convention. Only the first nine are in registers everywhere.
     fn go_word(&self, index: usize) -> u64;
     fn goroutine(&self) -> u64;
+    fn counter(&self) -> u64;
+    /// Argument `index` of a function that returns its result in memory, and that memory.
+    fn argument_behind_result(&self, index: usize) -> u64;
+    fn result_place(&self) -> u64;
+    /// Register `index` of those that a function gives back as it got them; below [`KEPT`].
+    fn kept(&self, index: usize) -> u64;
 }
+
+/// Number of registers that a function gives back as it got them, without those that only hold frames.
+pub const KEPT: usize = 6;
 
 #[cfg(bpf_target_arch = "x86_64")]
 impl Layout for pt_regs {
@@ -66,6 +75,34 @@ impl Layout for pt_regs {
     fn goroutine(&self) -> u64 {
         self.r14 as u64
     }
+
+    #[inline(always)]
+    fn counter(&self) -> u64 {
+        self.rip as u64
+    }
+
+    #[inline(always)]
+    fn argument_behind_result(&self, index: usize) -> u64 {
+        self.argument(index + 1)
+    }
+
+    #[inline(always)]
+    fn result_place(&self) -> u64 {
+        self.rdi as u64
+    }
+
+    #[inline(always)]
+    fn kept(&self, index: usize) -> u64 {
+        match index {
+            0 => self.rbx as u64,
+            1 => self.rbp as u64,
+            2 => self.r12 as u64,
+            3 => self.r13 as u64,
+            4 => self.r14 as u64,
+            5 => self.r15 as u64,
+            _ => 0,
+        }
+    }
 }
 
 #[cfg(bpf_target_arch = "aarch64")]
@@ -93,6 +130,26 @@ impl Layout for pt_regs {
     #[inline(always)]
     fn goroutine(&self) -> u64 {
         self.regs[28]
+    }
+
+    #[inline(always)]
+    fn counter(&self) -> u64 {
+        self.pc
+    }
+
+    #[inline(always)]
+    fn argument_behind_result(&self, index: usize) -> u64 {
+        self.argument(index)
+    }
+
+    #[inline(always)]
+    fn result_place(&self) -> u64 {
+        self.regs[8]
+    }
+
+    #[inline(always)]
+    fn kept(&self, index: usize) -> u64 {
+        if index < KEPT { self.regs[19 + index] } else { 0 }
     }
 }
 
@@ -135,4 +192,30 @@ pub fn go_word(ctx: &ProbeContext, index: usize) -> u64 {
 #[inline(always)]
 pub fn goroutine(ctx: &ProbeContext) -> u64 {
     registers(ctx).goroutine()
+}
+
+/// The address that runs.
+#[inline(always)]
+pub fn counter(ctx: &ProbeContext) -> u64 {
+    registers(ctx).counter()
+}
+
+/// Argument `index` of a function that returns its result in memory: on x86-64 the address of that memory is the first argument, on arm64
+/// it has a register of its own. `index` is a constant below 5.
+#[inline(always)]
+pub fn argument_behind_result(ctx: &ProbeContext, index: usize) -> u64 {
+    registers(ctx).argument_behind_result(index)
+}
+
+/// Where a function puts a result that it returns in memory; at its entry.
+#[inline(always)]
+pub fn result_place(ctx: &ProbeContext) -> u64 {
+    registers(ctx).result_place()
+}
+
+/// Register `index` of those that a function gives back as it got them: at its entry they hold what its callers keep over the call.
+/// `index` is a constant below [`KEPT`].
+#[inline(always)]
+pub fn kept(ctx: &ProbeContext, index: usize) -> u64 {
+    registers(ctx).kept(index)
 }

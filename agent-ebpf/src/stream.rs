@@ -155,23 +155,32 @@ pub fn skip(tgid: u32, args: &CallArgs, length: u64) {
 /// Accounts `length` bytes that a call moved, and copies them if they are wanted.
 #[inline(always)]
 pub fn account(tgid: u32, tid: u32, args: &CallArgs, length: u64) {
+    if let Some(mut header) = admit(tgid, tid, args, length, length) {
+        emit_bytes(&mut header, args.buffer, length, maps::max_call_bytes());
+    }
+}
+
+/// Accounts `length` bytes that a call moved, of which the first `first` are in the buffer of `args`. The header of their first record, if
+/// they are wanted.
+#[inline(always)]
+pub fn admit(tgid: u32, tid: u32, args: &CallArgs, length: u64, first: u64) -> Option<RecordHeader> {
     let direction = args.direction as u8;
     let ktime = now();
     let key = ConnectionKey { tgid, reserved: 0, handle: args.handle };
-    if args.site != 0 && !is_plausible(&key, args, length) {
+    if args.site != 0 && !is_plausible(&key, args, first) {
         count(CounterIndex::SkippedBytes, length);
-        return;
+        return None;
     }
     let Some(pointer) = connection(&key, args.birth, ktime) else {
         count(CounterIndex::TableFullBytes, length);
-        return;
+        return None;
     };
     // SAFETY: the map keeps the memory valid for as long as the program runs. OpenSSL forbids two calls on one handle at a time, so two
     // programs do not write to it at once; if they did, plain words would at worst be stale.
     let connection = unsafe { &mut *pointer };
     let offset = if direction == EGRESS {
         if connection.accounted[0] > args.entered {
-            return; // Inside this call, another function that is probed moved the same bytes.
+            return None; // Inside this call, another function that is probed moved the same bytes.
         }
         let offset = connection.offsets[0];
         connection.accounted[0] = ktime;
@@ -179,7 +188,7 @@ pub fn account(tgid: u32, tid: u32, args: &CallArgs, length: u64) {
         offset
     } else {
         if connection.accounted[1] > args.entered {
-            return;
+            return None;
         }
         let offset = connection.offsets[1];
         connection.accounted[1] = ktime;
@@ -190,11 +199,11 @@ pub fn account(tgid: u32, tid: u32, args: &CallArgs, length: u64) {
     let mut start = if connection.state == IGNORE || (connection.state == SHED && is_shedding()) {
         Start::Other
     } else {
-        sniff(args.buffer, length)
+        sniff(args.buffer, first)
     };
     if start == Start::Other
         && (connection.state == UNKNOWN || connection.state == SHED)
-        && begins_with_frames(args.buffer, length)
+        && begins_with_frames(args.buffer, first)
     {
         start = Start::Frames;
     }
@@ -202,20 +211,20 @@ pub fn account(tgid: u32, tid: u32, args: &CallArgs, length: u64) {
         let counter =
             if connection.state == SHED { CounterIndex::ShedBytes } else { CounterIndex::SkippedBytes };
         count(counter, length);
-        return;
+        return None;
     }
     if connection.announced == 0 && is_shedding() {
         connection.state = SHED;
         count(CounterIndex::ShedConnections, 1);
         count(CounterIndex::ShedBytes, length);
-        return;
+        return None;
     }
     if is_stalled(ktime) {
         count(CounterIndex::QuietBytes, length);
-        return;
+        return None;
     }
     connection.announced = 1;
-    let mut header = RecordHeader {
+    Some(RecordHeader {
         kind: RecordKind::Chunk as u8,
         direction,
         reserved: 0,
@@ -227,6 +236,5 @@ pub fn account(tgid: u32, tid: u32, args: &CallArgs, length: u64) {
         offset,
         ingress_end: 0,
         ktime,
-    };
-    emit_bytes(&mut header, args.buffer, length, maps::max_call_bytes());
+    })
 }

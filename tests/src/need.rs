@@ -50,6 +50,19 @@ pub fn kernel_and(programs: &[Program]) -> Result<Option<String>> {
     Ok(None)
 }
 
+/// The same for programs of the full set (`cargo xtask setup --full`): without one, the test is skipped even where kernel tests are
+/// required.
+///
+/// # Errors
+/// When the kernel programs cannot run here, and `WIRESPAN_REQUIRE_BPF=1` says that they must.
+pub fn kernel_and_extra(programs: &[Program]) -> Result<Option<String>> {
+    if let Some(reason) = kernel()? {
+        return Ok(Some(reason));
+    }
+    let missing = programs.iter().find_map(|program| programs::find(*program).err());
+    Ok(missing.map(|error| format!("{error:#} with `--full`")))
+}
+
 fn required() -> bool {
     std::env::var("WIRESPAN_REQUIRE_BPF").is_ok_and(|value| value == "1")
 }

@@ -44,6 +44,31 @@ pub enum Program {
     Java,
     /// A JDK, which compiles and runs our Java programs.
     Jdk,
+    /// Our Rust program, with this in it.
+    Rust(Rust),
+    /// The same, stripped.
+    StrippedRust(Rust),
+}
+
+/// The TLS library of our Rust program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rust {
+    /// rustls over ring.
+    Ring,
+    /// rustls over aws-lc.
+    AwsLc,
+    /// The system's OpenSSL.
+    Native,
+}
+
+impl Rust {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ring => "ring",
+            Self::AwsLc => "aws-lc",
+            Self::Native => "native",
+        }
+    }
 }
 
 /// The target directory: where cargo put this crate's build.
@@ -101,6 +126,11 @@ pub fn find(program: Program) -> Result<PathBuf> {
             .filter_map(|java| std::fs::canonicalize(java).ok())
             .filter(|java| java.with_file_name("javac").is_file())
             .collect(),
+        Program::Rust(library) => vec![clients().join("rust").join(library.name()).join(library.name())],
+        Program::StrippedRust(library) => {
+            let name = library.name();
+            vec![clients().join("rust").join(name).join(format!("{name}-stripped"))]
+        }
     };
     match candidates.into_iter().find(|file| file.is_file()) {
         Some(found) => Ok(found),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{apt, exec, paths, recorded, ui};
+use crate::{apt, exec, paths, recorded, rust_clients, ui};
 
 /// Python packages and their versions.
 const PYTHON: &[&str] = &[
@@ -64,6 +64,10 @@ pub(crate) fn install(refresh: bool) -> Result<Vec<String>> {
     note("Node clients", node(&clients.join("node"), refresh));
     note("TLS libraries for arm64", recorded::arm64(&clients.join("arm64"), refresh));
     note("Go's net/http", go(&clients.join("go"), refresh));
+    note(
+        "Rust's reqwest over rustls",
+        rust_clients::install(&clients.join("rust"), rust_clients::ORDINARY, refresh),
+    );
     Ok(missing)
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::clients::{is_current, mark, npm_install};
-use crate::{apt, exec, paths, ui};
+use crate::{apt, exec, paths, rust_clients, ui};
 
 /// Programs of Debian: GnuTLS in wget, libssl.so.3 in the others; bpftrace is what the cost is compared with.
 const DEBIAN: &[(&str, &[&str])] = &[
@@ -41,6 +41,10 @@ pub(crate) fn install(refresh: bool) -> Result<Vec<String>> {
         note(program, apt::install(packages));
     }
     note("Bun, Deno and Codex", executables(&clients.join("executables"), refresh));
+    note(
+        "Rust's reqwest over aws-lc and OpenSSL",
+        rust_clients::install(&clients.join("rust"), rust_clients::FULL, refresh),
+    );
     note("Java client", java(&clients.join("java"), refresh));
     Ok(missing)
 }

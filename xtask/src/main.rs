@@ -19,6 +19,7 @@ mod mutations;
 mod paths;
 mod prices;
 mod recorded;
+mod rust_clients;
 mod setup;
 mod soak;
 mod test;
