@@ -155,7 +155,7 @@ pub enum Verdict {
     /// Not a protocol that is understood: copy nothing any more.
     Ignore,
     /// Given up because the agent is at a ceiling: copy nothing while it sheds (see [`Verdicts::shed_new`](crate::Verdicts::shed_new)), then
-    /// nothing until a request begins.
+    /// nothing until a request begins, which begins a connection with a generation of its own.
     Shed,
 }
 
@@ -180,7 +180,7 @@ pub struct CaptureStats {
     pub lost_quiet_bytes: u64,
     /// On connections that were given up at a ceiling. Not part of [`Self::lost_bytes`].
     pub shed_bytes: u64,
-    /// Connections given up at a ceiling.
+    /// Connections not taken on at a ceiling.
     pub shed_connections: u64,
     /// Lost because a call moved them that shows no buffer (`sendfile`, `splice`, a vector of more than 32 pieces).
     pub lost_unseen_bytes: u64,

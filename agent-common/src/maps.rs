@@ -215,7 +215,7 @@ pub enum CounterIndex {
     QuietBytes = 12,
     /// Bytes on connections that were given up at a ceiling.
     ShedBytes = 13,
-    /// Connections given up at a ceiling. One that is taken up again and given up again counts twice.
+    /// Connections not taken on at a ceiling. One that is taken on later and given up again counts twice.
     ShedConnections = 14,
     /// Bytes that went over a followed socket by a call that shows no buffer (`sendfile`, `splice`, too long vectors).
     UnseenBytes = 15,

@@ -62,9 +62,6 @@ fn take_verdict(key: &ConnectionKey, connection: &mut Connection) {
     let _ = VERDICTS.remove(key);
     // A request that began at or after `seen` was not known when the verdict was made.
     if verdict.generation == connection.generation && verdict.seen > connection.request_start {
-        if verdict.state == SHED && connection.state != SHED {
-            count(CounterIndex::ShedConnections, 1);
-        }
         connection.state = verdict.state;
     }
 }
@@ -147,9 +144,22 @@ pub fn skip(tgid: u32, args: &CallArgs, length: u64) {
     } else {
         connection.offsets[1] += length;
     }
-    let counter =
-        if connection.state == CAPTURE { CounterIndex::UnseenBytes } else { CounterIndex::SkippedBytes };
+    let counter = match connection.state {
+        CAPTURE => CounterIndex::UnseenBytes,
+        SHED => CounterIndex::ShedBytes,
+        _ => CounterIndex::SkippedBytes,
+    };
     count(counter, length);
+}
+
+/// Begins the count of a connection's bytes with this call, under another generation. Returns the offset of the call.
+#[inline(always)]
+fn begin_anew(connection: &mut Connection, direction: u8, length: u64, ktime: u64) -> u64 {
+    connection.generation = ktime;
+    connection.offsets = if direction == EGRESS { [length, 0] } else { [0, length] };
+    connection.request_start = 0;
+    connection.shut = 0;
+    0
 }
 
 /// Accounts `length` bytes that a call moved, and copies them if they are wanted.
@@ -207,6 +217,7 @@ pub fn admit(tgid: u32, tid: u32, args: &CallArgs, length: u64, first: u64) -> O
     {
         start = Start::Frames;
     }
+    let was_shed = connection.state == SHED;
     if !follow(connection, direction, offset, start) {
         let counter =
             if connection.state == SHED { CounterIndex::ShedBytes } else { CounterIndex::SkippedBytes };
@@ -219,6 +230,8 @@ pub fn admit(tgid: u32, tid: u32, args: &CallArgs, length: u64, first: u64) -> O
         count(CounterIndex::ShedBytes, length);
         return None;
     }
+    // Taken up again, as a connection of its own: user space is to expect no answer to a request that it has not seen.
+    let offset = if was_shed { begin_anew(connection, direction, length, ktime) } else { offset };
     if is_stalled(ktime) {
         count(CounterIndex::QuietBytes, length);
         return None;

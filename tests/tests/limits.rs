@@ -1,4 +1,4 @@
-//! What wirespan may cost: it goes quiet when it is stopped, and says to the byte what it left out.
+//! What wirespan may cost: it goes quiet when it is stopped, gives up connections at its ceilings, and says to the byte what it left out.
 
 use std::path::Path;
 use std::process::Command;
@@ -97,5 +97,46 @@ fn a_stopped_agent_is_quiet_and_goes_on_when_it_is_continued() -> Result<()> {
     );
     // Each connection has whole calls again after the stall.
     ensure!(whole.len() >= 4, "{} whole calls\n{said}", whole.len());
+    Ok(())
+}
+
+#[test]
+fn above_the_memory_ceiling_no_connection_is_taken_on_and_each_is_counted() -> Result<()> {
+    skip_if!(need::kernel_and(&[Program::Python])?);
+    // Less than wirespan takes by itself, so it is above from its start.
+    let steady = Steady::start("/v1/chat/completions", 3, "limits:\n  memory: 1MiB\n")?;
+    steady.go_on(12)?;
+    let (captured, account, Moved { sent, received }) = steady.finish()?;
+    let said = &captured.run.stderr;
+    ensure!(captured.records.is_empty(), "{} calls\n{said}", captured.records.len());
+    ensure!(
+        account.captured == 0 && account.lost == sent + received,
+        "{account:?}, {sent} + {received}\n{said}"
+    );
+    ensure!(said.contains("at a ceiling of `limits`"), "{said}");
+    ensure!(said.contains("3 connections given up at a ceiling"), "{said}");
+    ensure!(said.contains(&format!("{} bytes of them", sent + received)), "{said}");
+    Ok(())
+}
+
+#[test]
+fn above_the_cpu_ceiling_connections_are_given_up_and_below_it_they_are_taken_on_again() -> Result<()> {
+    skip_if!(need::kernel_and(&[Program::Python])?);
+    let config = "limits:\n  cpu: 0.04\n  window: 1s\n";
+    let mut steady = Steady::start("/gap=0/chunks=1000/v1/chat/completions", 4, config)?;
+    steady
+        .agent
+        .wait_for("the ceiling", |_, stderr| stderr.contains("connections are given up until below"))?;
+    steady.agent.wait_for("the end of that", |_, stderr| stderr.contains("connections are taken on"))?;
+    let before = steady.agent.stdout()?.lines().count();
+    steady
+        .agent
+        .wait_for("calls of the same connections", |stdout, _| stdout.lines().count() > before + 1)?;
+    let (captured, account, Moved { sent, received }) = steady.finish()?;
+    let said = &captured.run.stderr;
+    ensure!(account.captured + account.lost == sent + received, "{account:?}, {sent} + {received}\n{said}");
+    ensure!(said.contains("given up at a ceiling"), "{said}");
+    // What was in flight on a connection that was given up says so.
+    ensure!(captured.records.iter().any(|record| !record.capture.complete), "every call is whole\n{said}");
     Ok(())
 }

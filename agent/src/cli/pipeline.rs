@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use agent_capture::{Capture, Scope};
+use agent_capture::{Capture, CaptureStats, Scope};
 use anyhow::Context;
 
 use super::{args::CaptureArgs, common};
@@ -15,7 +15,9 @@ use crate::{
         DestinationStats, ExportConfig, ExportStats, Exporter, ExporterOptions, PipelineSource, Protocol,
         Settings as ExportSettings, Signal,
     },
-    live::{LiveStats, ProcessResources, Session, SessionOptions, clock, host_to_header, kernel_config},
+    live::{
+        Ceilings, LiveStats, ProcessResources, Session, SessionOptions, clock, host_to_header, kernel_config,
+    },
     metrics::{DecodeCounts, PipelineMetric, capture_metrics, decode_metrics},
     resource::Host,
 };
@@ -128,7 +130,12 @@ impl Pipeline {
             None
         };
         let to_exporter = exporter.clone();
-        let options = SessionOptions { poll: config.capture.drain_interval.0, recorder, clock_offset };
+        let options = SessionOptions {
+            poll: config.capture.drain_interval.0,
+            recorder,
+            clock_offset,
+            ceilings: Ceilings::from(&config.limits),
+        };
         let session = Session::start(
             Box::new(capture),
             engine,
@@ -203,7 +210,12 @@ fn bounds(config: &Config) -> Bounds {
 
 fn own_metrics(stats: &LiveStats) -> Vec<PipelineMetric> {
     let engine = &stats.engine;
-    let mut metrics = capture_metrics(&stats.capture);
+    let drops = stats.drops();
+    let mut metrics = capture_metrics(&CaptureStats {
+        shed_connections: drops.shed_connections,
+        shed_bytes: drops.shed_bytes,
+        ..stats.capture
+    });
     metrics.extend(decode_metrics(&DecodeCounts {
         exchanges: engine.calls + engine.other_exchanges,
         calls: engine.calls,

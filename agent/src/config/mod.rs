@@ -191,6 +191,15 @@ impl Config {
         if capture.memory < ByteSize::mib(1) {
             return invalid("capture.memory", format!("is {}: it must be 1MiB at least", capture.memory));
         }
+        if let Some(cpu) = self.limits.cpu.filter(|cpu| !(0.001..=1024.0).contains(cpu)) {
+            return invalid("limits.cpu", format!("is {cpu}: it must be from 0.001 to 1024 cores"));
+        }
+        if let Some(memory) = self.limits.memory.filter(|memory| *memory < ByteSize::mib(1)) {
+            return invalid("limits.memory", format!("is {memory}: it must be 1MiB at least"));
+        }
+        if !(Span::secs(1)..=Span::secs(3600)).contains(&self.limits.window) {
+            return invalid("limits.window", format!("is {}: it must be from 1s to 1h", self.limits.window));
+        }
         let patience = self.limits.watchdog;
         if patience != Span::secs(0) && !(Span::millis(100)..=Span::secs(3600)).contains(&patience) {
             return invalid(

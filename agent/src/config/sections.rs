@@ -99,9 +99,19 @@ impl ScopeSection {
 }
 
 /// What wirespan itself may cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsSection {
+    /// Most CPU time of wirespan itself, as a part of one core: 0.5 is half of one. Above it whole connections are given up, each counted, the
+    /// busiest first, and none is taken on, until it is below. No ceiling when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
+    /// Most resident memory of wirespan itself. Above it the connections that hold most are given up, each counted, and none is taken on, until
+    /// it is below. No ceiling when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<ByteSize>,
+    /// CPU time is measured over so long; and after so long below the ceilings connections are taken on again.
+    pub window: Span,
     /// When wirespan has not read from the kernel for so long (it is stopped, or starved), the probes stop copying until it does, and count
     /// what they leave out. 0s: never; then the ring buffer fills, and what does not fit is counted.
     pub watchdog: Span,
@@ -109,7 +119,7 @@ pub struct LimitsSection {
 
 impl Default for LimitsSection {
     fn default() -> Self {
-        Self { watchdog: Span::secs(2) }
+        Self { cpu: None, memory: None, window: Span::secs(5), watchdog: Span::secs(2) }
     }
 }
 

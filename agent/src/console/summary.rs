@@ -33,6 +33,10 @@ pub struct Drops {
     pub io_uring_processes: u64,
     /// Processes that hand TLS to the kernel. Nothing is lost where they do it by a TLS library.
     pub kernel_tls_processes: u64,
+    /// Connections given up because wirespan was at a ceiling.
+    pub shed_connections: u64,
+    /// What they moved from then on, in bytes.
+    pub shed_bytes: u64,
 }
 
 impl Drops {
@@ -51,6 +55,8 @@ impl Drops {
             record_frames,
             io_uring_processes,
             kernel_tls_processes,
+            shed_connections,
+            shed_bytes,
         } = self;
         let causes: Vec<String> = [
             (*capture_bytes, "byte lost in capture", "bytes lost in capture"),
@@ -66,6 +72,8 @@ impl Drops {
             (*export_spans, "span not exported", "spans not exported"),
             (*unread_calls, "call not shown (reader too slow)", "calls not shown (reader too slow)"),
             (*record_frames, "frame not recorded", "frames not recorded"),
+            (*shed_connections, "connection given up at a ceiling", "connections given up at a ceiling"),
+            (*shed_bytes, "byte of them", "bytes of them"),
         ]
         .into_iter()
         .filter(|(number, ..)| *number > 0)

@@ -290,6 +290,18 @@ pub fn prometheus(report: &StatusReport) -> String {
         "Connections given up.",
         &[("", engine.evicted_connections)],
     );
+    family(
+        "shed_connections_total",
+        "counter",
+        "Connections given up at a ceiling of `limits`.",
+        &[("", drops.shed_connections)],
+    );
+    family(
+        "shed_bytes_total",
+        "counter",
+        "Bytes that such connections moved from then on.",
+        &[("", drops.shed_bytes)],
+    );
     family("stored_records", "gauge", "Records kept.", &[("", store.records)]);
     family("stored_bytes", "gauge", "Bytes of records kept.", &[("", store.bytes)]);
     family(

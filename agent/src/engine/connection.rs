@@ -32,6 +32,8 @@ pub(crate) struct Tracked {
     pub(crate) content: bool,
     /// Kernel time of the last byte.
     pub(crate) last: u64,
+    /// Bytes that came of late; older ones count less.
+    pub(crate) recent: u64,
     /// Bytes held at the last count.
     pub(crate) held: usize,
     /// The connection is encrypted.
@@ -60,6 +62,7 @@ impl Tracked {
             resource,
             content,
             last: 0,
+            recent: 0,
             held: 0,
             tls: transport == Transport::Tls,
             peer: Peer::default(),

@@ -5,9 +5,13 @@ mod content;
 pub(crate) mod exchanges;
 mod processes;
 mod settings;
+mod shed;
 mod stats;
 
-use std::{collections::BTreeMap, collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use agent_capture::{CaptureEvent, ConnectionId, ProcessInfo, StreamChunk, Verdict};
 use agent_genai::{Call, Correlator, Record, SpanIds, build_record, record::Attributes};
@@ -59,6 +63,8 @@ pub struct Engine {
     boot_id: String,
     clock_offset: i64,
     connections: BTreeMap<ConnectionId, (Tracked, (u64, u64))>,
+    /// Connections given up at a ceiling, of which something may still come.
+    shed: BTreeSet<ConnectionId>,
     processes: Processes,
     /// Halves of remote procedure calls, by process and its start.
     correlator: Correlator<(u32, u64), Place>,
@@ -90,6 +96,7 @@ impl Engine {
             boot_id,
             clock_offset,
             connections: BTreeMap::new(),
+            shed: BTreeSet::new(),
             processes: Processes::default(),
             correlator: Correlator::default(),
             exits: VecDeque::new(),
@@ -199,6 +206,11 @@ impl Engine {
 
     fn chunk(&mut self, chunk: &StreamChunk) {
         let StreamChunk { connection: id, direction, offset, ktime, bytes } = chunk;
+        if self.shed.contains(id) {
+            self.stats.shed_bytes += bytes.len() as u64;
+            self.advance(*ktime);
+            return;
+        }
         let at = self.unix(*ktime);
         let (tracked, seen) = self.connections.entry(*id).or_insert_with(|| {
             let known = self.processes.get(id.tgid, id.start_time);
@@ -215,6 +227,7 @@ impl Engine {
             )
         });
         tracked.last = (*ktime).max(tracked.last);
+        tracked.recent = tracked.recent.saturating_add(bytes.len() as u64);
         let end = offset.saturating_add(bytes.len() as u64);
         let direction = match direction {
             agent_capture::Direction::Egress => {
@@ -300,6 +313,7 @@ impl Engine {
     }
 
     fn close(&mut self, id: ConnectionId, ends: Option<(u64, u64)>, ktime: u64) {
+        self.shed.remove(&id);
         let at = self.unix(ktime);
         let Some((tracked, _)) = self.connections.get_mut(&id) else { return };
         let ended = tracked.close(self.made.decoder(tracked.content), ends, at);

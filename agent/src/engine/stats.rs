@@ -28,6 +28,10 @@ pub struct EngineStats {
     pub idle_exchanges: u64,
     /// Connections given up because there were too many, or because they held too much.
     pub evicted_connections: u64,
+    /// Connections given up at a ceiling.
+    pub shed_connections: u64,
+    /// Bytes that still came of them and were dropped.
+    pub shed_bytes: u64,
     /// Connections followed now.
     pub connections: u64,
     /// Processes known now.

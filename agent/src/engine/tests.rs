@@ -583,3 +583,45 @@ fn a_request_that_nobody_answers_ends_with_its_process() {
     assert_eq!(output.record.attributes["error.type"], "no_response");
     assert_eq!(engine.stats().held_bytes, 0);
 }
+
+#[test]
+fn the_busiest_connection_is_given_up_whole_and_comes_back_when_shedding_ends() {
+    let mut engine = engine();
+    let (mut busy, mut quiet) = (Line::new(1), Line::new(2));
+    let long = "x".repeat(10_000);
+    let asked =
+        [busy.chunk(Way::Egress, &chat_request(&long)), quiet.chunk(Way::Egress, &chat_request("hi"))];
+    assert!(run(&mut engine, [process("shop")].into_iter().chain(asked)).is_empty());
+    engine.shed(0.5, 0);
+    let cut: Vec<EngineOutput> = engine.outputs().collect();
+    assert_eq!(cut.len(), 1);
+    assert!(cut[0].connection == busy.id && !cut[0].record.capture.complete);
+    let told: Vec<VerdictChange> = engine.verdicts().collect();
+    assert_eq!(told, [VerdictChange { connection: busy.id, verdict: Verdict::Shed, seen: u64::MAX }]);
+    // What was on its way is dropped and counted; the other connection goes on.
+    let late = busy.chunk(Way::Ingress, &chat_response("late"));
+    assert!(run(&mut engine, [late]).is_empty());
+    assert_eq!(engine.stats().shed_connections, 1);
+    assert_eq!(engine.stats().shed_bytes, chat_response("late").len() as u64);
+    assert_eq!(run(&mut engine, [quiet.chunk(Way::Ingress, &chat_response("hello"))]).len(), 1);
+    // The kernel side begins another connection with the next request.
+    busy = Line::new(1);
+    busy.id.generation = 2;
+    let again =
+        [busy.chunk(Way::Egress, &chat_request("again")), busy.chunk(Way::Ingress, &chat_response("yes"))];
+    let outputs = run(&mut engine, again);
+    assert!(outputs.len() == 1 && outputs[0].record.capture.complete, "{outputs:?}");
+}
+
+#[test]
+fn the_connection_that_holds_most_is_given_up_for_memory() {
+    let mut engine = engine();
+    let (mut large, mut small) = (Line::new(1), Line::new(2));
+    run(&mut engine, [large.chunk(Way::Egress, &chat_request(&"x ".repeat(50_000)))]);
+    run(&mut engine, [small.chunk(Way::Egress, &chat_request("hi"))]);
+    assert!(engine.stats().held_bytes > 0);
+    engine.shed(0.0, 1);
+    assert_eq!(engine.verdicts().map(|change| change.connection).collect::<Vec<_>>(), [large.id]);
+    engine.shed(0.0, u64::MAX);
+    assert_eq!((engine.stats().shed_connections, engine.stats().held_bytes), (2, 0));
+}

@@ -80,6 +80,11 @@ impl Source for Capture {
         })
     }
 
+    fn shed_new(&mut self, shed: bool) -> anyhow::Result<()> {
+        self.verdicts().shed_new(shed)?;
+        Ok(())
+    }
+
     fn stats(&self) -> CaptureStats {
         Capture::stats(self)
     }

@@ -12,7 +12,11 @@ use std::{
 
 use agent_capture::{CaptureEvent, CaptureStats};
 
-use super::{Judge, Source, clock};
+use super::{
+    Ceilings, Judge, Source,
+    ceilings::{Decision, Governor},
+    clock, usage,
+};
 use crate::{
     capture_file::{Frame, Recorder},
     console::Drops,
@@ -43,6 +47,8 @@ pub struct SessionOptions {
     pub recorder: Option<Recorder>,
     /// Unix time minus `CLOCK_MONOTONIC` in nanoseconds, the one that the engine and the file begin with.
     pub clock_offset: i64,
+    /// What the session keeps to by giving up connections.
+    pub ceilings: Ceilings,
 }
 
 /// Counters of a session, as of its last turn.
@@ -54,6 +60,8 @@ pub struct LiveStats {
     pub engine: EngineStats,
     /// Frames that could not be written to the capture file.
     pub lost_frames: u64,
+    /// Connections are being given up at a ceiling.
+    pub shedding: bool,
 }
 
 impl LiveStats {
@@ -70,6 +78,8 @@ impl LiveStats {
             record_frames: self.lost_frames,
             io_uring_processes: self.capture.io_uring_processes,
             kernel_tls_processes: self.capture.kernel_tls_processes,
+            shed_connections: self.capture.shed_connections + self.engine.shed_connections,
+            shed_bytes: self.capture.shed_bytes + self.engine.shed_bytes,
             ..Drops::default()
         }
     }
@@ -100,6 +110,7 @@ impl Session {
             source,
             pipe: Pipe { engine, recorder: options.recorder, deliver },
             stats: Arc::clone(&stats),
+            governor: Governor::new(options.ceilings),
             offset: options.clock_offset,
         };
         let poll = options.poll;
@@ -155,6 +166,7 @@ struct Worker {
     judge: Judge,
     pipe: Pipe,
     stats: Arc<Mutex<LiveStats>>,
+    governor: Option<Governor>,
     offset: i64,
 }
 
@@ -197,6 +209,7 @@ impl Pipe {
 impl Worker {
     fn run(mut self, poll: Duration, commands: &Receiver<Control>) -> anyhow::Result<()> {
         self.pipe.engine.set_clock_offset(self.offset);
+        self.govern();
         let mut last_tick = Instant::now();
         let result = loop {
             let Self { source, judge, pipe, .. } = &mut self;
@@ -206,6 +219,7 @@ impl Worker {
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
                 self.tick();
+                self.govern();
                 self.publish();
             }
             match commands.try_recv() {
@@ -225,7 +239,8 @@ impl Worker {
         self.pipe.record(&Frame::Totals {
             chunks: stats.chunks,
             bytes: stats.bytes,
-            lost_bytes: stats.lost_bytes(),
+            // For a reader of the file it is all the same why they are not in it.
+            lost_bytes: stats.lost_bytes() + stats.shed_bytes,
         });
         self.pipe.flush_record();
         self.publish();
@@ -251,11 +266,44 @@ impl Worker {
         self.pipe.flush_record();
     }
 
+    /// Compares what wirespan uses with its ceilings, and gives up what is too much.
+    fn govern(&mut self) {
+        let Some(governor) = &mut self.governor else { return };
+        let before = governor.is_shedding();
+        let usage = usage::read();
+        let Decision { shed_new, traffic, held, cpu } = governor.decide(usage);
+        if shed_new != before {
+            if let Err(error) = self.source.shed_new(shed_new) {
+                tracing::error!("the kernel side cannot be told about the ceilings: {error:#}");
+            }
+            if !shed_new {
+                self.pipe.engine.forget_shed();
+            }
+            let shares = format!(
+                "CPU {}, resident {} MiB",
+                cpu.map_or_else(|| "unknown".to_owned(), |cpu| format!("{:.1} % of a core", cpu * 100.0)),
+                usage.resident >> 20
+            );
+            if shed_new {
+                tracing::warn!("at a ceiling of `limits` ({shares}): connections are given up until below");
+            } else {
+                tracing::warn!("below the ceilings of `limits` again ({shares}): connections are taken on");
+            }
+        }
+        if shed_new {
+            self.pipe.engine.shed(traffic, held);
+            self.pipe.engine.verdicts().for_each(&self.judge);
+            self.pipe.deliver();
+        }
+        self.pipe.engine.age_traffic();
+    }
+
     /// Everything, the kernel's counters included, which cost a few system calls.
     fn publish(&self) {
         *lock(&self.stats) = LiveStats {
             capture: self.source.stats(),
             engine: self.pipe.engine.stats(),
+            shedding: self.governor.as_ref().is_some_and(Governor::is_shedding),
             lost_frames: self.pipe.recorder.as_ref().map_or(0, Recorder::lost_frames),
         };
     }

@@ -23,6 +23,12 @@ pub trait Source: Send {
     /// What verdicts are given to; it is used while events are handed on.
     fn judge(&self) -> Judge;
 
+    /// Whether connections that are not known yet are not to be captured.
+    ///
+    /// # Errors
+    /// When the kernel cannot be told.
+    fn shed_new(&mut self, shed: bool) -> anyhow::Result<()>;
+
     /// Counters.
     fn stats(&self) -> CaptureStats;
 }

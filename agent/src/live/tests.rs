@@ -40,6 +40,10 @@ impl Source for Scripted {
         Box::new(|_| {})
     }
 
+    fn shed_new(&mut self, _: bool) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     fn stats(&self) -> CaptureStats {
         CaptureStats { lost_fault_bytes: 3, ..CaptureStats::default() }
     }
@@ -81,8 +85,12 @@ fn everything_is_taken_ended_and_recorded_before_the_session_is_over() {
     let records = Arc::new(Mutex::new(Vec::<Record>::new()));
     let taken = Arc::clone(&records);
     let source = Scripted { events: [chunk(1, &ask())].into(), rest: vec![chunk(2, &ask())], breaks: false };
-    let options =
-        SessionOptions { poll: Duration::from_millis(1), recorder: Some(recorder), clock_offset: 7 };
+    let options = SessionOptions {
+        poll: Duration::from_millis(1),
+        recorder: Some(recorder),
+        clock_offset: 7,
+        ceilings: Ceilings::default(),
+    };
     let session = Session::start(
         Box::new(source),
         engine(),
@@ -116,7 +124,12 @@ fn a_capture_that_breaks_is_an_error_and_loses_no_call() {
     let count = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&count);
     let source = Scripted { events: [chunk(1, &ask())].into(), rest: vec![], breaks: true };
-    let options = SessionOptions { poll: Duration::from_millis(1), recorder: None, clock_offset: 7 };
+    let options = SessionOptions {
+        poll: Duration::from_millis(1),
+        recorder: None,
+        clock_offset: 7,
+        ceilings: Ceilings::default(),
+    };
     let session = Session::start(
         Box::new(source),
         engine(),

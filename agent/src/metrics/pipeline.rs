@@ -144,6 +144,20 @@ pub fn capture_metrics(stats: &CaptureStats) -> Vec<PipelineMetric> {
                 ("unseen", stats.lost_unseen_bytes),
             ],
         ),
+        PipelineMetric::single(
+            "wirespan.capture.shed_connections",
+            "{connection}",
+            "Connections given up at a ceiling of wirespan's own.",
+            Counter,
+            stats.shed_connections,
+        ),
+        PipelineMetric::single(
+            "wirespan.capture.shed",
+            "By",
+            "Plaintext bytes that such connections moved from then on.",
+            Counter,
+            stats.shed_bytes,
+        ),
         PipelineMetric::by_cause(
             "wirespan.capture.lost_events",
             "{event}",
