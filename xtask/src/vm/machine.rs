@@ -58,7 +58,7 @@ pub(super) fn run(kernel: &Kernel, image: &Path, log: &Path, minutes: u64) -> Re
         match receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(line) => {
                 if line.starts_with("test ") || line.starts_with(MARK) {
-                    ui::note(&format!("    {line}"));
+                    ui::note(&format!("    {}: {line}", kernel.suite));
                 }
                 lines.push(line);
             }

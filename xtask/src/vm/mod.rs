@@ -7,12 +7,16 @@ mod machine;
 mod report;
 mod results;
 
+use std::collections::VecDeque;
 use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use self::kernels::Kernel;
 use crate::{apt, build, paths, setup, ui};
 
 /// Which kernels and tests.
@@ -29,6 +33,9 @@ pub(crate) struct Options {
     /// Longest that one kernel may take, in minutes
     #[arg(long, default_value_t = 25)]
     patience: u64,
+    /// Kernels that run at a time
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
 }
 
 /// Runs the task.
@@ -46,31 +53,61 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let image = folder.join("guest.cpio");
     let suite = guest::build(&folder, &image, &kernels, options.filter.as_deref())?;
-    let mut outcomes = Vec::new();
-    for kernel in kernels {
-        ui::step(&format!("Linux {} of Debian {}", kernel.package_version, kernel.suite));
-        let begun = Instant::now();
-        let log = folder.join(format!("{}.log", kernel.suite));
-        match machine::run(&kernel, &image, &log, options.patience) {
-            Ok(lines) => {
-                let results = results::read(&lines, &suite);
-                ui::note(&format!("    {} in {} s", results.summary(), begun.elapsed().as_secs()));
-                outcomes.push(report::Outcome { kernel, results });
-            }
-            Err(error) => refused.push(format!("Debian {}: {error:#}", kernel.suite)),
+    let whole = options.suite.is_none() && options.filter.is_none();
+    let page = paths::root()?.join("docs/kernels.md");
+    let (mut outcomes, mut text) = (Vec::new(), String::new());
+    let waiting = Mutex::new(kernels.into_iter().enumerate().collect::<VecDeque<_>>());
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| -> Result<()> {
+        for _ in 0..options.jobs.max(1) {
+            let (sender, waiting, image, folder, suite) = (sender.clone(), &waiting, &image, &folder, &suite);
+            scope.spawn(move || {
+                while let Some((index, kernel)) = next(waiting) {
+                    let outcome = one(&kernel, folder, image, suite, options.patience);
+                    if sender.send((index, kernel, outcome)).is_err() {
+                        break;
+                    }
+                }
+            });
         }
-    }
-    let text = report::write(&outcomes, &refused);
-    if options.suite.is_none() && options.filter.is_none() {
-        let path = paths::root()?.join("docs/kernels.md");
-        fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
-        ui::result(&path.display().to_string())?;
-    } else {
-        ui::result(&text)?;
-    }
-    let failed: usize = outcomes.iter().map(|outcome| outcome.results.failed()).sum();
+        drop(sender);
+        for (index, kernel, outcome) in &receiver {
+            match outcome {
+                Ok(results) => outcomes.push((index, report::Outcome { kernel, results })),
+                Err(error) => refused.push(format!("Debian {}: {error:#}", kernel.suite)),
+            }
+            outcomes.sort_by_key(|(index, _)| *index);
+            text = report::write(&outcomes, &refused);
+            if whole {
+                // After each kernel: what is known is not lost when the next one takes too long.
+                fs::write(&page, &text).with_context(|| format!("could not write {}", page.display()))?;
+            }
+        }
+        Ok(())
+    })?;
+    ui::result(if whole { page.to_string_lossy().into_owned() } else { text }.as_str())?;
+    let failed: usize = outcomes.iter().map(|(_, outcome)| outcome.results.failed()).sum();
     if failed > 0 || !refused.is_empty() {
         bail!("{failed} tests failed; {} kernels did not run:\n  {}", refused.len(), refused.join("\n  "));
     }
     Ok(())
+}
+
+fn next<T>(waiting: &Mutex<VecDeque<T>>) -> Option<T> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+}
+
+fn one(
+    kernel: &Kernel,
+    folder: &Path,
+    image: &Path,
+    suite: &[guest::Step],
+    patience: u64,
+) -> Result<results::Results> {
+    ui::step(&format!("Linux {} of Debian {}", kernel.package_version, kernel.suite));
+    let begun = Instant::now();
+    let lines = machine::run(kernel, image, &folder.join(format!("{}.log", kernel.suite)), patience)?;
+    let results = results::read(&lines, suite);
+    ui::note(&format!("    {}: {} in {} s", kernel.suite, results.summary(), begun.elapsed().as_secs()));
+    Ok(results)
 }

@@ -12,7 +12,9 @@ pub(super) struct Outcome {
 }
 
 /// The whole page.
-pub(super) fn write(outcomes: &[Outcome], refused: &[String]) -> String {
+pub(super) fn write(outcomes: &[(usize, Outcome)], refused: &[String]) -> String {
+    let outcomes: Vec<&Outcome> = outcomes.iter().map(|(_, outcome)| outcome).collect();
+    let outcomes = outcomes.as_slice();
     let mut page = String::from(
         "# Kernels\n\nWritten by `cargo xtask vmtest`, which boots Debian's own kernels (the `cloud` build of each suite, unchanged) under QEMU \
          with an initramfs of the capture suite and the programs it runs, and runs `wirespan doctor` and every test of \
@@ -63,7 +65,7 @@ pub(super) fn write(outcomes: &[Outcome], refused: &[String]) -> String {
     page
 }
 
-fn head(page: &mut String, what: &str, outcomes: &[Outcome], alignment: &str) {
+fn head(page: &mut String, what: &str, outcomes: &[&Outcome], alignment: &str) {
     let suites: Vec<&str> = outcomes.iter().map(|outcome| outcome.kernel.suite).collect();
     *page += &format!(
         "| {what} | {} |\n|---{}|\n",
@@ -72,13 +74,13 @@ fn head(page: &mut String, what: &str, outcomes: &[Outcome], alignment: &str) {
     );
 }
 
-fn row(page: &mut String, name: &str, outcomes: &[Outcome], cell: impl Fn(&Results) -> String) {
+fn row(page: &mut String, name: &str, outcomes: &[&Outcome], cell: impl Fn(&Results) -> String) {
     let cells: Vec<String> = outcomes.iter().map(|outcome| cell(&outcome.results)).collect();
     *page += &format!("| {} | {} |\n", name.replace('_', " "), cells.join(" | "));
 }
 
 /// Why tests failed or were skipped, and what the doctor said.
-fn reasons(page: &mut String, outcomes: &[Outcome]) {
+fn reasons(page: &mut String, outcomes: &[&Outcome]) {
     const LONGEST: usize = 24;
     for Outcome { kernel, results } in outcomes {
         for warning in &results.warnings {
