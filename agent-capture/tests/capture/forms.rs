@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use agent_capture::CaptureConfig;
 
-use crate::harness::{Server, Session, Stream};
+use crate::harness::{Server, Session, Stream, patient};
 
 /// Whether this kernel has multi-uprobe links, by its version.
 fn has_multi_links() -> bool {
@@ -24,8 +24,7 @@ fn multi_links() -> usize {
 #[test]
 fn both_forms_capture_the_same() {
     for perf_events in [false, true] {
-        let Some(mut session) = Session::start(&CaptureConfig { perf_events, ..CaptureConfig::default() })
-        else {
+        let Some(mut session) = Session::start(&CaptureConfig { perf_events, ..patient() }) else {
             return;
         };
         let server = Server::start();

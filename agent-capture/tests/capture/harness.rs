@@ -33,6 +33,11 @@ pub(crate) fn start(config: &CaptureConfig) -> Option<(Capture, MutexGuard<'stat
     }
 }
 
+/// Default settings without the watchdog: tests wait for their clients without polling, and on a slow machine that is longer than it allows.
+pub(crate) fn patient() -> CaptureConfig {
+    CaptureConfig { watchdog_ms: 0, ..CaptureConfig::default() }
+}
+
 /// A program that the tests need, or `None` with a message when it is not installed.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -216,9 +221,9 @@ impl Session {
         Some(Self { capture, collected: Collected::default(), _turn: turn })
     }
 
-    /// With default settings.
+    /// With default settings, but patient.
     pub(crate) fn default() -> Option<Self> {
-        Self::start(&CaptureConfig::default())
+        Self::start(&patient())
     }
 
     pub(crate) fn poll(&mut self, timeout: Duration) -> usize {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent_capture::{CaptureConfig, Scope};
 
-use crate::harness::{Server, Session, Stream, go_on, program, python, read_line};
+use crate::harness::{Server, Session, Stream, go_on, patient, program, python, read_line};
 
 #[test]
 fn a_running_process_is_captured_from_its_next_request_on() {
@@ -38,7 +38,7 @@ fn the_scan_at_the_start_finds_a_process_in_scope() {
         command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
     assert_eq!(read_line(&mut child), "ready");
     let scope = Scope { pids: vec![child.id()], ..Scope::default() };
-    let Some(mut session) = Session::start(&CaptureConfig { scope, ..CaptureConfig::default() }) else {
+    let Some(mut session) = Session::start(&CaptureConfig { scope, ..patient() }) else {
         let _ = child.kill();
         return;
     };
@@ -86,7 +86,7 @@ fn a_command_name_brings_processes_into_scope() {
     let renamed = directory.path().join("wirespan-curl-x");
     std::fs::copy(curl, &renamed).unwrap();
     let scope = Scope { commands: vec!["wirespan-curl-x".into()], ..Scope::default() };
-    let Some(mut session) = Session::start(&CaptureConfig { scope, ..CaptureConfig::default() }) else {
+    let Some(mut session) = Session::start(&CaptureConfig { scope, ..patient() }) else {
         return;
     };
     session.capture.prepare_libraries().unwrap();
@@ -103,7 +103,7 @@ fn a_command_name_brings_processes_into_scope() {
 fn an_executable_brings_processes_into_scope_and_its_libraries_are_found_as_they_are_mapped() {
     let scope = Scope { executables: vec![python()], ..Scope::default() };
     let server = Server::start();
-    let Some(mut session) = Session::start(&CaptureConfig { scope, ..CaptureConfig::default() }) else {
+    let Some(mut session) = Session::start(&CaptureConfig { scope, ..patient() }) else {
         return;
     };
     // Nothing is prepared: the library is found when Python loads it. The server is Python too, and in scope.
@@ -136,7 +136,7 @@ fn a_control_group_brings_processes_into_scope() {
         return;
     }
     let scope = Scope { cgroups: vec![parent.clone()], ..Scope::default() };
-    let session = Session::start(&CaptureConfig { scope, ..CaptureConfig::default() });
+    let session = Session::start(&CaptureConfig { scope, ..patient() });
     if let Some(mut session) = session {
         session.capture.prepare_libraries().unwrap();
         let server = Server::start();

@@ -2,7 +2,7 @@
 
 use agent_capture::CaptureConfig;
 
-use crate::harness::{Server, Session, Stream};
+use crate::harness::{Server, Session, Stream, patient};
 
 fn everything_is_captured(count: usize, size: usize) {
     let Some(mut session) = Session::default() else { return };
@@ -60,12 +60,7 @@ fn one_write_of_twenty_megabytes() {
 #[test]
 fn what_a_small_ring_loses_is_counted_to_the_byte() {
     // The watchdog would keep the ring from filling.
-    let config = CaptureConfig {
-        ring_bytes: 256 << 10,
-        drain_interval_ms: 200,
-        watchdog_ms: 0,
-        ..CaptureConfig::default()
-    };
+    let config = CaptureConfig { ring_bytes: 256 << 10, drain_interval_ms: 200, watchdog_ms: 0, ..patient() };
     let Some(mut session) = Session::start(&config) else { return };
     let server = Server::start();
     // Nothing is taken until the client has ended, so most of it must be lost.
@@ -87,7 +82,7 @@ fn what_a_small_ring_loses_is_counted_to_the_byte() {
 
 #[test]
 fn the_tail_of_a_call_past_the_bound_is_counted() {
-    let config = CaptureConfig { max_call_bytes: 100_000, ..CaptureConfig::default() };
+    let config = CaptureConfig { max_call_bytes: 100_000, ..patient() };
     let Some(mut session) = Session::start(&config) else { return };
     let server = Server::start();
     session.run(&mut server.client(&["post:150000", "read:65536", "post:10", "read:65536"]));
@@ -102,7 +97,7 @@ fn the_tail_of_a_call_past_the_bound_is_counted() {
 
 #[test]
 fn connections_past_the_table_are_counted() {
-    let config = CaptureConfig { max_connections: 1, ..CaptureConfig::default() };
+    let config = CaptureConfig { max_connections: 1, ..patient() };
     let Some(mut session) = Session::start(&config) else { return };
     let server = Server::start();
     session.run(&mut server.client(&["get:/echo", "read:65536", "fork", "get:/echo", "read:65536"]));

@@ -107,6 +107,8 @@ fn test_program(package: &str, test: &str) -> Result<PathBuf> {
     let mut command = exec::cargo();
     command.current_dir(paths::root()?).args(["test", "--no-run", "--package", package, "--test", test]);
     command.arg("--message-format=json-render-diagnostics");
+    // Under emulation, code that is not optimised takes minutes.
+    command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "2");
     let messages = exec::output(&mut command)?;
     executable(&messages, test).with_context(|| format!("cargo named no test program `{test}`"))
 }
