@@ -47,10 +47,43 @@ pub(crate) const FUNCTIONS: [Function; 16] = [
     Function { symbol: "Java_sun_nio_ch_UnixFileDispatcherImpl_write0", entry: JAVA, leave: None },
 ];
 
-/// The function with this symbol.
+/// `int ssl_read_internal(SSL *, void *, size_t, size_t *)` of OpenSSL.
+pub(crate) const SSL_READ_INTERNAL: Function =
+    Function { symbol: "ssl_read_internal", entry: "enter_read_ex", leave: Some(LEAVE) };
+/// `int ssl_write_internal(SSL *, const void *, size_t, size_t *)` of OpenSSL before 3.3.
+pub(crate) const SSL_WRITE_INTERNAL: Function =
+    Function { symbol: "ssl_write_internal", entry: "enter_write_ex", leave: Some(LEAVE) };
+/// `int ssl_write_internal(SSL *, const void *, size_t, uint64_t, size_t *)` of OpenSSL from 3.3 on.
+pub(crate) const SSL_WRITE_INTERNAL_FLAGS: Function =
+    Function { symbol: "ssl_write_internal/flags", entry: "enter_write_ex2", leave: Some(LEAVE) };
+/// The RETs of `SSL *SSL_new(SSL_CTX *)`.
+pub(crate) const SSL_NEW: Function = Function { symbol: "SSL_new", entry: "born", leave: None };
+/// `int ssl_SecureClose(sslSocket *)` of NSS.
+pub(crate) const NSS_CLOSE: Function =
+    Function { symbol: "ssl_SecureClose", entry: "enter_free", leave: None };
+/// `int ssl_SecureRecv(sslSocket *, unsigned char *, int, int)` of NSS.
+pub(crate) const NSS_RECEIVE: Function =
+    Function { symbol: "ssl_SecureRecv", entry: "enter_read", leave: Some(LEAVE) };
+/// `int ssl_SecureSend(sslSocket *, const unsigned char *, int, int)` of NSS.
+pub(crate) const NSS_SEND: Function =
+    Function { symbol: "ssl_SecureSend", entry: "enter_write", leave: Some(LEAVE) };
+
+/// Those that are found by other means than a symbol of this name.
+const BY_STRUCTURE: [Function; 9] = [
+    SSL_READ_INTERNAL,
+    SSL_WRITE_INTERNAL,
+    SSL_WRITE_INTERNAL_FLAGS,
+    SSL_NEW,
+    NSS_CLOSE,
+    NSS_RECEIVE,
+    NSS_SEND,
+    RUSTLS_ENCRYPT,
+    RUSTLS_DECRYPT,
+];
+
+/// The function with this symbol, however it is found.
 pub(crate) fn by_symbol(symbol: &str) -> Option<Function> {
-    let mut all = FUNCTIONS.into_iter().chain([RUSTLS_ENCRYPT, RUSTLS_DECRYPT]);
-    all.find(|function| function.symbol == symbol)
+    FUNCTIONS.into_iter().chain(BY_STRUCTURE).find(|function| function.symbol == symbol)
 }
 
 /// The record protection of rustls; it has these functions once a cryptography provider and cipher.
@@ -86,7 +119,7 @@ pub(crate) const PROGRAMS: [&str; 14] = [
     "enter_free",
     LEAVE,
     LEAVE_LONG,
-    crate::structure::static_ssl::BORN,
+    SSL_NEW.entry,
     JAVA,
     "rustls_encrypt",
     "rustls_decrypt",

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::decode::Machine;
 use crate::elf::{Elf, ElfError, Extent, SymbolTable};
-use crate::functions::{Function, LEAVE};
+use crate::functions::{Function, NSS_CLOSE, NSS_RECEIVE, NSS_SEND};
 use crate::sites::{Certainty, Findings, Tracer};
 use crate::structure::body::Body;
 use crate::structure::eh_frame::Frames;
@@ -17,10 +17,6 @@ use crate::structure::{flow, pointers};
 
 /// Longest `read` or `write`: they set an argument to zero and jump.
 const MAX_STUB: u64 = 64;
-
-const CLOSE: Function = Function { symbol: "ssl_SecureClose", entry: "enter_free", leave: None };
-const RECEIVE: Function = Function { symbol: "ssl_SecureRecv", entry: "enter_read", leave: Some(LEAVE) };
-const SEND: Function = Function { symbol: "ssl_SecureSend", entry: "enter_write", leave: Some(LEAVE) };
 
 /// Finds them in the library that exports `SSL_ImportFD`, which makes a socket speak TLS.
 pub(crate) fn find(elf: &Elf<'_>) -> Result<Option<Findings>, ElfError> {
@@ -43,7 +39,7 @@ pub(crate) fn find(elf: &Elf<'_>) -> Result<Option<Findings>, ElfError> {
         let problem = "the table of the functions of TLS sockets could not be told from others";
         return Ok(Some(Findings { problems: vec![problem.to_owned()], ..Findings::default() }));
     };
-    let known: Vec<(Function, Extent)> = [(CLOSE, close), (RECEIVE, receive), (SEND, send)]
+    let known: Vec<(Function, Extent)> = [(NSS_CLOSE, close), (NSS_RECEIVE, receive), (NSS_SEND, send)]
         .into_iter()
         .filter_map(|(function, address)| Some((function, extent(address)?)))
         .collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::decode::Machine;
 use crate::elf::{Elf, ElfError, Extent, SymbolTable};
-use crate::functions::Function;
+use crate::functions::{Function, by_symbol};
 use crate::sites::{Certainty, Findings, Site, Tracer};
 use crate::structure::body::Body;
 use crate::structure::functions::Functions;
@@ -15,9 +15,6 @@ use crate::structure::{boringssl, openssl, strings, xref};
 const FILES: [&str; 2] = ["ssl/ssl_lib.c", "ssl/ssl_lib.cc"];
 /// Most functions of that file that are looked at; it has some 400.
 const MAX_BODIES: usize = 2048;
-
-/// Kernel program on the RETs of the function that makes a TLS handle.
-pub(crate) const BORN: &str = "born";
 
 /// A function that was recognised, and how it is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +37,17 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn function(self) -> Function {
-        let (symbol, entry) = match self {
-            Self::Read => ("SSL_read", "enter_read"),
-            Self::Write => ("SSL_write", "enter_write"),
-            Self::ReadInternal => ("ssl_read_internal", "enter_read_ex"),
-            Self::WriteInternal => ("ssl_write_internal", "enter_write_ex"),
-            Self::WriteInternalWithFlags => ("ssl_write_internal", "enter_write_ex2"),
-            Self::Shutdown => ("SSL_shutdown", "enter_shutdown"),
-            Self::New => ("SSL_new", BORN),
-        };
-        let moves = !matches!(self, Self::Shutdown | Self::New);
-        Function { symbol, entry, leave: moves.then_some(crate::functions::LEAVE) }
+    /// `None`: one of the table that has symbols elsewhere is missing from it.
+    fn function(self) -> Option<Function> {
+        match self {
+            Self::Read => by_symbol("SSL_read"),
+            Self::Write => by_symbol("SSL_write"),
+            Self::Shutdown => by_symbol("SSL_shutdown"),
+            Self::ReadInternal => Some(crate::functions::SSL_READ_INTERNAL),
+            Self::WriteInternal => Some(crate::functions::SSL_WRITE_INTERNAL),
+            Self::WriteInternalWithFlags => Some(crate::functions::SSL_WRITE_INTERNAL_FLAGS),
+            Self::New => Some(crate::functions::SSL_NEW),
+        }
     }
 }
 
@@ -130,21 +126,24 @@ fn has_symbols(elf: &Elf<'_>) -> Result<bool, ElfError> {
 }
 
 fn sites(elf: &Elf<'_>, recognised: &[(Kind, Extent)]) -> Findings {
-    let known: Vec<_> = recognised.iter().map(|(kind, extent)| (kind.function(), *extent)).collect();
+    let known: Vec<_> =
+        recognised.iter().filter_map(|(kind, extent)| Some((kind.function()?, *extent))).collect();
     let mut tracer = Tracer::new(elf);
     let mut findings = Findings::default();
-    for (kind, extent) in recognised {
-        let mut function = kind.function();
+    for (function, extent) in &known {
+        let at_returns = *function == crate::functions::SSL_NEW;
         // What is wanted of this one is what it returns: a place of its own for each RET.
-        if *kind == Kind::New {
-            function.leave = Some(BORN);
-        }
-        match tracer.site(function, Certainty::Candidate, extent, &known) {
-            Ok(site) if *kind == Kind::New => {
-                let function = kind.function();
-                let at_return =
-                    |entry| Site { function, certainty: Certainty::Candidate, entry, returns: Vec::new() };
-                findings.sites.extend(site.returns.into_iter().map(at_return));
+        let traced =
+            if at_returns { Function { leave: Some(function.entry), ..*function } } else { *function };
+        match tracer.site(traced, Certainty::Candidate, extent, &known) {
+            Ok(site) if at_returns => {
+                let place = |entry| Site {
+                    function: *function,
+                    certainty: Certainty::Candidate,
+                    entry,
+                    returns: Vec::new(),
+                };
+                findings.sites.extend(site.returns.into_iter().map(place));
             }
             Ok(site) => findings.sites.push(site),
             Err(problem) => findings.problems.push(format!("{}: {problem}", function.symbol)),
