@@ -228,7 +228,7 @@ impl<'a> Tracer<'a> {
         // They may be those of one part of the program only.
         let extent = frames.beginning_at(self.elf, address);
         extent
-            .or_else(|| flow::extent(self.elf, address))
+            .or_else(|| flow::extent(self.elf, address, |_| false))
             .map(|extent| extent.size)
             .ok_or_else(|| format!("the end of the function at {address:#x} is unknown"))
     }

@@ -22,6 +22,8 @@ pub(crate) struct Body {
     calls: Vec<u64>,
     /// Those of them that get the first three arguments as the function got them.
     passes_on: Vec<u64>,
+    /// It may end in a jump to a place that only the running program knows; or it has a jump table.
+    pub(crate) jumps_away: bool,
     /// It changes memory that is not on its stack.
     pub(crate) stores: bool,
     /// It uses the fourth argument of the calling convention.
@@ -45,6 +47,7 @@ impl Body {
             addresses: Vec::new(),
             calls: Vec::new(),
             passes_on: Vec::new(),
+            jumps_away: false,
             stores: false,
             takes_fourth: false,
         };
@@ -83,6 +86,7 @@ impl Body {
                 }
                 _ => {}
             }
+            body.jumps_away |= instruction.flow_control() == FlowControl::IndirectBranch;
             let info = infos.info(&instruction);
             if !fourth_known {
                 let used = |register: Register| register.full_register() == Register::RCX;

@@ -49,7 +49,7 @@ impl<'a> Functions<'a> {
             if self.decoded > MAX_DECODED {
                 break;
             }
-            let extent = flow::extent(self.elf, *start);
+            let extent = flow::extent(self.elf, *start, |address| called.binary_search(&address).is_ok());
             self.decoded += extent.map_or(flow::LONGEST, |extent| extent.size);
             if extent.is_some_and(|extent| address - start < extent.size) {
                 return Ok(extent);

@@ -28,7 +28,8 @@ pub(crate) fn find(elf: &Elf<'_>) -> Result<Option<Findings>, ElfError> {
     let pointers =
         pointers::into(elf, |target| code.iter().any(|load| target.wrapping_sub(load.address) < load.size))?;
     let frames = Frames::read(elf);
-    let extent = |address| frames.beginning_at(elf, address).or_else(|| flow::extent(elf, address));
+    let extent =
+        |address| frames.beginning_at(elf, address).or_else(|| flow::extent(elf, address, |_| false));
     let ends_in = |from: u64, to: u64| {
         let stub = extent(from).filter(|extent| extent.size <= MAX_STUB);
         stub.and_then(|extent| Body::read(elf, extent)).is_some_and(|body| body.calls(to))

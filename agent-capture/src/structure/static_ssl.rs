@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     Read,
     /// `int f(SSL *, const void *, int)`
     Write,
-    /// `int f(SSL *, void *, size_t, size_t *)`
+    /// `int f(SSL *, void *, size_t, size_t *)`, also `SSL_read_ex`; and so on.
     ReadInternal,
     /// `int f(SSL *, const void *, size_t, size_t *)`
     WriteInternal,
@@ -109,7 +109,7 @@ pub(crate) fn find(elf: &Elf<'_>) -> Result<Option<Findings>, ElfError> {
     let (in_c, in_cc): (Vec<_>, Vec<_>) =
         bodies.into_iter().partition(|body| files.first().is_some_and(|file| body.refers_to(file)));
     let mut unit = Unit { elf, functions, bodies: in_c };
-    let mut recognised = openssl::recognise(&unit)?;
+    let mut recognised = openssl::recognise(&mut unit)?;
     unit.bodies = in_cc;
     recognised.append(&mut boringssl::recognise(&mut unit, &all)?);
     Ok(Some(sites(elf, &recognised)))

@@ -44,6 +44,33 @@ fn bun_is_captured_though_it_has_no_symbols() {
 }
 
 #[test]
+fn a_stripped_static_openssl_is_captured_and_its_handles_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("program");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/capture/static_client.c");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O2", "-s", "-static", "-o"]).args([&program, &source]).args(["-lssl", "-lcrypto"]);
+    if !compiler.output().is_ok_and(|made| made.status.success()) {
+        println!("skipped: no C compiler, or no static OpenSSL (Debian's libssl-dev)");
+        return;
+    }
+    let Some(mut session) = Session::default() else { return };
+    let server = Server::start();
+    let port = server.url("").rsplit(':').next().unwrap().to_owned();
+    // One after the other, so that they get the same handle: its end leaves no trace, its new beginning does.
+    session.run(Command::new(&program).args([&port, "4", "300000"]));
+    assert_eq!(session.collected.order.len(), 4);
+    for (number, id) in session.collected.order.iter().enumerate() {
+        let stream = &session.collected.streams[id];
+        let (received, sent) = server.kept(number);
+        assert!(received.len() > 300_000);
+        assert_eq!(Stream::whole(&stream.egress), received);
+        assert_eq!(Stream::whole(&stream.ingress), sent);
+    }
+    assert_eq!(session.stats().lost_bytes(), 0);
+}
+
+#[test]
 fn the_tools_of_nss_are_captured() {
     let (Some(client), Some(mut session)) = (program("tstclnt"), Session::default()) else { return };
     let server = Server::start();

@@ -10,6 +10,7 @@ __attribute__((noinline)) void ERR_set_error(int a, int b, const char *c, ...) {
 #ifdef BORINGSSL
 int SSL_peek_ex(SSL *, void *, size_t, size_t *), SSL_key_update(SSL *), SSL_peek(SSL *, void *, int);
 #else
+int SSL_write_ex2(SSL *, const void *, size_t, unsigned long, size_t *);
 int SSL_read_ex(SSL *, void *, size_t, size_t *), SSL_write_ex(SSL *, const void *, size_t, size_t *);
 #endif
 
@@ -21,6 +22,9 @@ int main(int argc, char **argv) {
 #ifdef BORINGSSL
     sum += SSL_peek(ssl, buffer, 1) + SSL_peek_ex(ssl, buffer, 2, &count) + SSL_key_update(ssl);
 #else
+#ifdef FLAGS
+    sum += SSL_write_ex2(ssl, buffer, 3, argc, &count);
+#endif
     sum += SSL_read_ex(ssl, buffer, 1, &count) + SSL_write_ex(ssl, buffer, 2, &count);
 #endif
     return sum + SSL_shutdown(ssl) + (int)count;

@@ -95,6 +95,23 @@ fn openssl_is_found_without_symbols() {
 }
 
 #[test]
+fn callers_are_probed_where_the_inner_functions_end_in_a_jump() {
+    let mut expected = vec![
+        ("enter_read", "SSL_read"),
+        ("enter_read_ex", "SSL_read_ex"),
+        ("enter_write", "SSL_write"),
+        ("enter_write_ex", "SSL_write_ex"),
+        ("enter_shutdown", "SSL_shutdown"),
+    ];
+    for version in ["-DOLD", "-DNEW", "-DFLAGS"] {
+        if version == "-DFLAGS" {
+            expected.push(("enter_write_ex2", "SSL_write_ex2"));
+        }
+        check("ssl/ssl_lib.c", include_str!("openssl.c"), &[version, "-DAWAY"], &expected);
+    }
+}
+
+#[test]
 fn the_systems_own_openssl_is_found_in_a_static_program() {
     const SOURCE: &str = r"
         #include <openssl/ssl.h>
@@ -121,14 +138,13 @@ fn the_systems_own_openssl_is_found_in_a_static_program() {
         println!("skipped: no C compiler, or no static OpenSSL");
         return;
     };
-    let names = [("enter_read_ex", "ssl_read_internal"), ("enter_shutdown", "SSL_shutdown")];
     let found = found(&stripped);
-    for (program, name) in names {
-        assert!(found.contains(&(program, offset(&whole, name))), "{name}: {found:x?}");
+    let at = |name| found.iter().filter(|(_, entry)| *entry == offset(&whole, name)).count();
+    // Which of them is probed depends on how it was compiled.
+    for (inner, outer) in [("ssl_read_internal", "SSL_read"), ("ssl_write_internal", "SSL_write")] {
+        assert_eq!(at(inner) + at(outer), 1, "{found:x?}");
     }
-    let write = offset(&whole, "ssl_write_internal");
-    assert_eq!(found.iter().filter(|(_, entry)| *entry == write).count(), 1, "{found:x?}");
-    assert_eq!(found.len(), 3, "{found:x?}");
+    assert_eq!(at("SSL_shutdown"), 1, "{found:x?}");
 }
 
 #[test]
@@ -142,7 +158,7 @@ fn no_damage_makes_it_panic_or_probe_what_is_no_ret() {
     let whole = std::fs::read(&path).unwrap();
     let damaged = directory.path().join("damaged");
     // Headers, code, texts and unwind tables all lie before the sections that are left of a stripped file's end.
-    proptest!(ProptestConfig { failure_persistence: None, cases: 200, ..ProptestConfig::default() }, |(
+    proptest!(ProptestConfig { failure_persistence: None, cases: 100, ..ProptestConfig::default() }, |(
         length in 0..=whole.len(),
         cut in any::<bool>(),
         changes in proptest::collection::vec((0..whole.len(), any::<u8>()), 0..24),

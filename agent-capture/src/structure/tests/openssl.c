@@ -11,6 +11,11 @@ void ERR_set_debug(const char *file, int line, const char *function);
 void ERR_set_error(int library, int reason, const char *format, ...);
 #define RAISE(function, reason) (ERR_new(), ERR_set_debug(__FILE__, __LINE__, __func__), ERR_set_error(20, reason, NULL))
 #endif
+#ifdef AWAY
+#define NOT_AWAY 0 // A jump through the table is the end.
+#else
+#define NOT_AWAY 1
+#endif
 #ifdef FLAGS
 #define FLAG_PARAMETER unsigned long flags,
 #define NO_FLAGS 0,
@@ -24,7 +29,7 @@ typedef struct ssl { int (*read)(struct ssl *, void *, size_t, size_t *), (*writ
 __attribute__((noinline)) int ssl_read_internal(SSL *s, void *buf, size_t num, size_t *count) {
     if (!s->read) { RAISE(523, 276); return -1; }
     if (s->shut) return 0;
-    return s->read(s, buf, num, count) + 1;
+    return s->read(s, buf, num, count) + NOT_AWAY;
 }
 
 int SSL_read(SSL *s, void *buf, int num) {
@@ -45,7 +50,7 @@ __attribute__((noinline)) int ssl_write_internal(SSL *s, const void *buf, size_t
 #ifdef FLAGS
     if (flags) { RAISE(524, 412); return -1; }
 #endif
-    return s->write(s, buf, num, count) + 1;
+    return s->write(s, buf, num, count) + NOT_AWAY;
 }
 
 int SSL_write(SSL *s, const void *buf, int num) {
@@ -54,6 +59,13 @@ int SSL_write(SSL *s, const void *buf, int num) {
     int done = ssl_write_internal(s, buf, num, NO_FLAGS &count);
     return done > 0 ? (int)count : done;
 }
+
+#ifdef FLAGS
+__attribute__((noinline)) int SSL_write_ex2(SSL *s, const void *buf, size_t num, unsigned long flags, size_t *count) {
+    int done = ssl_write_internal(s, buf, num, flags, count);
+    return done < 0 ? 0 : done;
+}
+#endif
 
 int SSL_write_ex(SSL *s, const void *buf, size_t num, size_t *count) {
     int done = ssl_write_internal(s, buf, num, NO_FLAGS count);
