@@ -1,6 +1,6 @@
-"""Makes calls over one connection and prints the CPU time that they took, warm-up left out.
+"""Makes calls over one connection and prints the CPU time that they took and their latencies, warm-up left out.
 
-Usage: bench.py plain|stream|sdk URL CALLS GO_FILE. Says `warm`, then waits for the file.
+Usage: bench.py plain|stream|sdk|path URL CALLS GO_FILE. Says `warm`, then waits for the file. `path`: plain, URL with its path.
 """
 
 import http.client
@@ -22,9 +22,10 @@ def plain_client():
     if kind == "stream":
         body.update(stream=True, stream_options={"include_usage": True})
     text = json.dumps(body)
+    path = parts.path if kind == "path" else parts.path + "/v1/chat/completions"
 
     def call():
-        connection.request("POST", parts.path + "/v1/chat/completions", text, {"content-type": "application/json"})
+        connection.request("POST", path, text, {"content-type": "application/json"})
         answer = connection.getresponse().read()
         assert answer.rstrip().endswith(b"[DONE]" if kind == "stream" else b"}"), answer
 
@@ -48,7 +49,13 @@ for _ in range(20):
 print("warm", flush=True)
 while not os.path.exists(go):
     time.sleep(0.02)
+latencies = []
 begun = time.process_time()
 for _ in range(calls):
+    before = time.perf_counter()
     call()
-print(json.dumps({"cpu": time.process_time() - begun, "calls": calls}), flush=True)
+    latencies.append(time.perf_counter() - before)
+cpu = time.process_time() - begun
+latencies.sort()
+p50, p99 = (latencies[min(calls - 1, int(calls * share))] for share in (0.5, 0.99))
+print(json.dumps({"cpu": cpu, "calls": calls, "p50": p50, "p99": p99}), flush=True)

@@ -129,6 +129,29 @@ impl Running {
         }
     }
 
+    /// Waits until it has nothing left to do: none of its threads runs for a second.
+    ///
+    /// # Errors
+    /// When it ends, or never comes to rest.
+    pub fn wait_for_rest(&mut self) -> Result<()> {
+        const QUIET: usize = 20;
+        let deadline = Instant::now() + PATIENCE;
+        let mut quiet = 0;
+        std::thread::sleep(Duration::from_secs(1));
+        while quiet < QUIET {
+            if self.has_ended()? {
+                let said = self.stderr()?;
+                bail!("{} ended: {}", self.name.display(), end_of(&said));
+            }
+            if Instant::now() > deadline {
+                bail!("{} never came to rest", self.name.display());
+            }
+            quiet = if is_asleep(self.pid())? { quiet + 1 } else { 0 };
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
     /// Sends a signal by its name.
     ///
     /// # Errors
@@ -174,6 +197,18 @@ impl Drop for Running {
             drop(self.child.wait());
         }
     }
+}
+
+/// No thread is running, or waiting for the disk.
+fn is_asleep(pid: u32) -> Result<bool> {
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let Ok(stat) = std::fs::read_to_string(thread?.path().join("stat")) else { continue };
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        if state != Some('S') {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn content(file: &mut File) -> Result<String> {

@@ -28,6 +28,8 @@ pub enum Program {
     GoClient,
     /// The same without symbols and debugging information.
     GoStripped,
+    /// The Go client of the measurements.
+    GoBench,
     /// wget: GnuTLS.
     Wget,
     /// Ruby: libssl.so.3.
@@ -109,6 +111,7 @@ pub fn find(program: Program) -> Result<PathBuf> {
         Program::Go => vec![clients().join("go/http2")],
         Program::GoClient => vec![clients().join("go/matrix")],
         Program::GoStripped => vec![clients().join("go/matrix-stripped")],
+        Program::GoBench => vec![clients().join("go/bench")],
         Program::Wget => on_path("wget"),
         Program::Ruby => on_path("ruby"),
         Program::Php => on_path("php"),

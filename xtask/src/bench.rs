@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use crate::{build, clients, exec, paths, setup};
+use crate::{apt, build, clients, exec, paths, setup};
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -25,12 +25,17 @@ enum What {
     Decode,
     /// What bursts lose, by the size of the ring
     Loss,
+    /// CPU and latency added for each call, beside empty probes and bpftrace; clients in Python, Node and Go
+    Cost,
 }
 
 /// Runs the task.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::kernel_toolchain()?;
     clients::install(false)?;
+    if matches!(options.what, None | Some(What::Cost)) {
+        apt::install(&["bpftrace"])?;
+    }
     build::kernel()?;
     build::release()?;
     let mut command = exec::cargo();
@@ -48,6 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(What::Capture) => bench.arg("capture"),
         Some(What::Decode) => bench.arg("decode"),
         Some(What::Loss) => bench.arg("loss"),
+        Some(What::Cost) => bench.arg("cost"),
         None => bench.arg("all"),
     };
     bench

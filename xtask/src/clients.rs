@@ -97,6 +97,7 @@ pub(crate) fn python(folder: &Path, packages: &[&str], refresh: bool) -> Result<
 const GO_PROGRAMS: &[(&str, &str, bool)] = &[
     ("http2", "tests/clients/http2.go", false),
     ("matrix", "tests/clients/matrix/client.go", false),
+    ("bench", "tests/clients/bench.go", false),
     ("matrix-stripped", "tests/clients/matrix/client.go", true),
 ];
 

@@ -66,21 +66,21 @@ enum Watching {
 }
 
 /// The empty kernel program at every place, for as long as this lives.
-struct EmptyProbes {
+pub(super) struct EmptyProbes {
     _programs: Ebpf,
 }
 
 impl EmptyProbes {
-    fn attach(target: &Target) -> Result<Self> {
+    pub(super) fn attach(object: &[u8], file: &Path, offsets: &[u64]) -> Result<Self> {
         let mut programs =
-            EbpfLoader::new().btf(None).load(&target.object).context("could not load the kernel object")?;
+            EbpfLoader::new().btf(None).load(object).context("could not load the kernel object")?;
         let program = programs.program_mut("empty").context("the kernel object has no program `empty`")?;
         let probe: &mut UProbe = program.try_into().context("`empty` is no uprobe")?;
         probe.load().context("the kernel refused `empty`")?;
-        for offset in &target.offsets {
+        for offset in offsets {
             probe
-                .attach(*offset, &target.library, UProbeScope::AllProcesses)
-                .with_context(|| format!("could not probe {} at {offset:#x}", target.library.display()))?;
+                .attach(*offset, file, UProbeScope::AllProcesses)
+                .with_context(|| format!("could not probe {} at {offset:#x}", file.display()))?;
         }
         Ok(Self { _programs: programs })
     }
@@ -95,7 +95,7 @@ pub fn run(wirespan: &Path, object: &Path) -> Result<String> {
     let target = Target {
         wirespan: wirespan.to_owned(),
         object: std::fs::read(object).with_context(|| format!("could not read {}", object.display()))?,
-        offsets: sites::offsets(&library)?,
+        offsets: sites::openssl(&library)?,
         library,
     };
     let mut text = format!(
@@ -162,7 +162,10 @@ fn one(target: &Target, traffic: &Traffic, watcher: Watcher) -> Result<f64> {
 fn watch(target: &Target, watcher: Watcher, pid: u32) -> Result<Option<Watching>> {
     match watcher {
         Watcher::Nothing => Ok(None),
-        Watcher::EmptyProbes => Ok(Some(Watching::Empty(EmptyProbes::attach(target)?))),
+        Watcher::EmptyProbes => {
+            let probes = EmptyProbes::attach(&target.object, &target.library, &target.offsets)?;
+            Ok(Some(Watching::Empty(probes)))
+        }
         Watcher::Wirespan => {
             let mut command = Command::new(&target.wirespan);
             command.args(["tail", "-o", "jsonl", "--pid", &pid.to_string()]).env("WIRESPAN_LOG", "info");

@@ -2,12 +2,14 @@
 
 pub mod capture;
 pub mod codecs;
+pub mod cost;
 pub mod decode;
 mod frames;
 pub mod loss;
 pub mod memory;
 pub mod report;
 mod sites;
+mod tracer;
 
 /// The middle value; 0 for none.
 #[must_use]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use wirespan_tests::bench::{capture, decode, loss, memory, report};
+use wirespan_tests::bench::{capture, cost, decode, loss, memory, report};
 
 /// wirespan's measurements.
 #[derive(Debug, Parser)]
@@ -26,6 +26,12 @@ struct Cli {
     /// Megabytes of each burst of `loss`, in one direction
     #[arg(long, default_value_t = 64)]
     volume: usize,
+    /// Rounds of each variant of `cost`
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Calls of each round of `cost`
+    #[arg(long, default_value_t = 400)]
+    calls: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -34,6 +40,7 @@ enum What {
     Capture,
     Decode,
     Loss,
+    Cost,
 }
 
 fn main() -> Result<()> {
@@ -48,6 +55,10 @@ fn main() -> Result<()> {
     if wants(What::Capture) {
         sections.push(("memory", memory::run(&cli.wirespan)?));
         sections.push(("capture", capture::run(&cli.wirespan, &cli.object)?));
+    }
+    if wants(What::Cost) {
+        let plan = cost::Plan { rounds: cli.rounds, calls: cli.calls };
+        sections.push(("cost", cost::run(&cli.wirespan, &cli.object, &plan)?));
     }
     if wants(What::Loss) {
         sections.push(("loss", loss::run(&cli.wirespan, cli.volume << 20)?));

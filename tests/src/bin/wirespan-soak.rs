@@ -29,7 +29,10 @@ fn main() -> Result<()> {
     if let Some(reason) = need::kernel()? {
         bail!("{reason}");
     }
-    let text = soak::run(&soak::Plan { minutes: cli.minutes, pause: cli.pause })?;
+    let text = soak::run(&soak::Plan { minutes: cli.minutes, pause: cli.pause }, |sample| {
+        // A closed stderr is no reason to stop.
+        drop(write!(std::io::stderr().lock(), "{}", sample.row()));
+    })?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).context("could not print")?;
     match &cli.report {

@@ -159,20 +159,24 @@ pub const CLIENTS: &[Client] = &[
     },
     Client {
         name: "Java java.net.http, HTTP/1.1",
-        tls: "JSSE",
+        tls: "JSSE, with `capture.java`",
         program: Program::Java,
         arguments: &["1"],
         ..USUAL
     },
     Client {
         name: "Java java.net.http, HTTP/2",
-        tls: "JSSE",
+        tls: "JSSE, with `capture.java`",
         program: Program::Java,
         arguments: &["2"],
         http2: true,
         ..USUAL
     },
-    Client { tls: "none: plain HTTP", plain: true, ..python("Plain HTTP, CPython requests", &["requests"]) },
+    Client {
+        tls: "none, with `plain_http`",
+        plain: true,
+        ..python("Plain HTTP, CPython requests", &["requests"])
+    },
 ];
 
 impl Client {
@@ -193,8 +197,14 @@ impl Client {
     }
 
     /// The configuration that wirespan needs to see it, when the default will not do.
-    pub(super) fn configuration(&self, _port: u16) -> Option<String> {
-        None
+    pub(super) fn configuration(&self, port: u16) -> Option<String> {
+        if self.plain {
+            Some(format!("plain_http:\n  mode: ports\n  ports: [{port}]\n"))
+        } else if self.program == Program::Java {
+            Some("capture:\n  java: true\n".to_owned())
+        } else {
+            None
+        }
     }
 
     /// The command that carries the plan out.

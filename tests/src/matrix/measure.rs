@@ -11,7 +11,7 @@ use super::Column;
 use super::client::{Client, Plan};
 use super::container::Container;
 use crate::capture::{self, Exec};
-use crate::process::{self, Finished, Running};
+use crate::process::{self, Finished};
 use crate::standin::Seen;
 use crate::{agree, bodies, need};
 
@@ -120,7 +120,7 @@ fn attach(client: &Client) -> Result<()> {
         tail.arg("--config").arg(file);
     }
     let mut tail = process::start(&mut tail)?;
-    settled(&mut tail)?;
+    tail.wait_for_rest()?;
     standin.open_gate();
     worked(&running.wait()?)?;
     // It ends by itself with the process, or is told to.
@@ -131,31 +131,4 @@ fn attach(client: &Client) -> Result<()> {
     let seen: Vec<Seen> = standin.seen().into_iter().filter(|seen| seen.number >= before).collect();
     ensure!(seen.iter().any(|seen| seen.facts.is_some()), "the client itself made no call after the first");
     records_agree(&records, &seen)
-}
-
-/// Waits until the agent has nothing left to do: none of its threads runs for a second.
-fn settled(agent: &mut Running) -> Result<()> {
-    const QUIET: usize = 20;
-    let deadline = Instant::now() + process::PATIENCE;
-    let mut quiet = 0;
-    std::thread::sleep(Duration::from_secs(1));
-    while quiet < QUIET {
-        ensure!(!agent.has_ended()?, "wirespan ended: {}", agent.stderr()?);
-        ensure!(Instant::now() < deadline, "wirespan never came to rest");
-        quiet = if is_asleep(agent.pid())? { quiet + 1 } else { 0 };
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
-}
-
-/// No thread is running, or waiting for the disk.
-fn is_asleep(pid: u32) -> Result<bool> {
-    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let Ok(stat) = std::fs::read_to_string(thread?.path().join("stat")) else { continue };
-        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-        if state != Some('S') {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }

@@ -17,8 +17,10 @@ pub struct Sample {
     pub resident_kb: u64,
     /// Open file descriptors: probes, links, maps, rings.
     pub files: u64,
-    /// Entries of the hash maps.
+    /// Entries of the hash maps: what is followed now.
     pub map_entries: u64,
+    /// Entries of the maps that let go of the oldest when they are full.
+    lru_entries: u64,
     /// Probes attached.
     pub probes: u64,
     /// Processes in scope.
@@ -33,8 +35,8 @@ pub struct Sample {
 
 impl Sample {
     /// The head of the table.
-    pub const HEAD: &str = "| minute | resident | open files | map entries | probes | processes in scope | calls | counted drops | CPU |\n\
-                            |---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+    pub const HEAD: &str = "| minute | resident | open files | map entries | LRU entries | probes | processes in scope | calls | counted drops | CPU |\n\
+                            |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
 
     /// Takes one.
     ///
@@ -50,12 +52,14 @@ impl Sample {
         let said = process::run(daemon.ask("status")?.arg("--json"))?.succeeded()?.stdout;
         let said: Value = serde_json::from_str(&said)?;
         let number = |path: &str| said.pointer(path).and_then(Value::as_u64).unwrap_or_default();
+        let (map_entries, lru_entries) = entries(pid)?;
         let drops = said.get("drops").and_then(Value::as_object).context("no drops")?;
         Ok(Self {
             at,
             resident_kb: line.trim().trim_end_matches(" kB").parse().context("VmRSS")?,
             files: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64,
-            map_entries: map_entries(pid)?,
+            map_entries,
+            lru_entries,
             probes: number("/capture/attached_probes"),
             processes: number("/capture/processes"),
             calls: number("/engine/calls"),
@@ -70,11 +74,12 @@ impl Sample {
         let seconds = self.at.as_secs();
         let percent = self.ticks as f64 / seconds.max(1) as f64;
         format!(
-            "| {} | {:.1} MB | {} | {} | {} | {} | {} | {} | {percent:.1} % |\n",
+            "| {} | {:.1} MB | {} | {} | {} | {} | {} | {} | {} | {percent:.1} % |\n",
             seconds / 60,
             self.resident_kb as f64 / 1024.0,
             self.files,
             self.map_entries,
+            self.lru_entries,
             self.probes,
             self.processes,
             self.calls,
@@ -83,23 +88,28 @@ impl Sample {
     }
 }
 
-/// Entries of every hash map that the agent holds, by bpftool; 0 where that is not installed.
-fn map_entries(pid: u32) -> Result<u64> {
-    let mut ids = std::collections::BTreeSet::new();
+/// Entries of every hash map that the agent holds, plain ones and LRU ones, by bpftool; 0 where that is not installed.
+fn entries(pid: u32) -> Result<(u64, u64)> {
+    let mut maps = std::collections::BTreeMap::new();
     for entry in std::fs::read_dir(format!("/proc/{pid}/fdinfo"))? {
         let Ok(text) = std::fs::read_to_string(entry?.path()) else { continue };
         let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         // Of the types in linux/bpf.h: hash, and LRU hash.
-        if let (Some("1" | "9"), Some(id)) = (field("map_type:"), field("map_id:")) {
-            ids.insert(id.to_owned());
+        if let (Some(kind @ ("1" | "9")), Some(id)) = (field("map_type:"), field("map_id:")) {
+            maps.insert(id.to_owned(), kind == "9");
         }
     }
-    let mut entries = 0;
-    for id in ids {
+    let (mut plain, mut lru) = (0, 0);
+    for (id, is_lru) in maps {
         let dumped = process::run(Command::new("bpftool").args(["-j", "map", "dump", "id", &id]));
-        let Ok(dumped) = dumped.map(|run| run.stdout) else { return Ok(0) };
+        let Ok(dumped) = dumped.map(|run| run.stdout) else { return Ok((0, 0)) };
         let found: Value = serde_json::from_str(&dumped).unwrap_or_default();
-        entries += found.as_array().map_or(0, Vec::len) as u64;
+        let entries = found.as_array().map_or(0, Vec::len) as u64;
+        if is_lru {
+            lru += entries;
+        } else {
+            plain += entries;
+        }
     }
-    Ok(entries)
+    Ok((plain, lru))
 }
