@@ -75,16 +75,8 @@ impl Capture {
         let attacher =
             Attacher::new(Probes::new(ebpf, multi, cookies), searcher, Arc::clone(&shared), config.java);
         let (commands, receiver) = channel();
-        let watcher = Watcher::new(
-            Arc::clone(&shared),
-            control,
-            attacher,
-            Arc::clone(&rules),
-            receiver,
-            config.max_connections,
-            config.detach_unused,
-            config.java,
-        );
+        let watcher =
+            Watcher::new(Arc::clone(&shared), control, attacher, Arc::clone(&rules), receiver, config);
         let watcher = std::thread::Builder::new()
             .name("wirespan-watch".to_owned())
             .spawn(move || watcher.run())

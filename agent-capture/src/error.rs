@@ -8,8 +8,8 @@ use std::path::PathBuf;
 pub enum CaptureError {
     /// The process lacks privileges.
     #[error(
-        "loading kernel programs was refused: {source}. Run as root, or with the capabilities BPF, PERFMON, SYS_ADMIN, SYS_PTRACE and \
-         DAC_READ_SEARCH (`wirespan doctor` lists what is missing)"
+        "loading kernel programs was refused: {source}. Run as root, or with the capabilities BPF, PERFMON, SYS_PTRACE and \
+         DAC_READ_SEARCH (`wirespan doctor` says what each is for, and whether this kernel wants more)"
     )]
     Privileges {
         /// The refusal.

@@ -173,13 +173,15 @@ impl Kernel {
         let cookies = has_cookies();
         let mut ebpf = create(config, &settings, offsets, cookies)?;
         fill_rules(&mut ebpf, &settings)?;
-        let (multi, refused) = load_probes(&mut ebpf, config.perf_events)?;
+        let (multi, mut refused) = load_probes(&mut ebpf, config.perf_events)?;
         for (category, name) in TRACEPOINTS {
             let tracepoint: &mut TracePoint = program_mut(&mut ebpf, name)?;
             tracepoint.load().map_err(|error| program_error(name, &error))?;
             tracepoint.attach(category, name).map_err(|error| program_error(name, &error))?;
         }
-        crate::sockets::tracepoints::attach(&mut ebpf, config, tracefs)?;
+        if let Err(error) = crate::sockets::tracepoints::attach(&mut ebpf, config, tracefs) {
+            refused.extend(dispensable(vec![("plain HTTP", error)])?);
+        }
         let maps = Maps {
             processes: Mutex::new(hash_map(&mut ebpf, "PROCESSES")?),
             connections: Mutex::new(hash_map(&mut ebpf, "CONNECTIONS")?),

@@ -12,6 +12,7 @@ mod candidates;
 mod capture;
 mod command;
 mod config;
+mod confine;
 mod decode;
 mod elf;
 mod error;
@@ -24,6 +25,7 @@ mod kernel;
 mod linker;
 mod multi;
 mod preflight;
+mod privileges;
 mod probes;
 mod procfs;
 mod reader;
@@ -52,9 +54,11 @@ mod x86;
 
 pub use capture::{Capture, InheritGuard};
 pub use config::{CaptureConfig, PlainHttp, PlainMode, Scope};
+pub use confine::deny_system_calls;
 pub use error::CaptureError;
 pub use event::{
     CaptureEvent, CaptureStats, ConnectionId, Direction, Peer, ProcessInfo, StreamChunk, Transport, Verdict,
 };
 pub use preflight::{Capabilities, Check, CheckStatus, preflight};
+pub use privileges::{Keep, drop_capabilities};
 pub use verdicts::Verdicts;

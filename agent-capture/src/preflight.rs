@@ -8,9 +8,12 @@ use aya::maps::MapType;
 use aya::programs::ProgramType;
 use aya::sys::{BpfHelper, is_helper_supported, is_map_supported, is_program_supported};
 
+use rustix::thread::CapabilitySet;
+
 use crate::error::chain;
 use crate::kernel::Offsets;
 use crate::multi;
+use crate::privileges::{self, USES, Use};
 use crate::settings::cgroup2_mount;
 use crate::tracefs;
 
@@ -56,11 +59,9 @@ impl Capabilities {
 /// Looks at what the capture needs. Changes nothing on the host.
 #[must_use]
 pub fn preflight() -> Capabilities {
-    let checks = vec![
-        architecture(),
-        kernel_version(),
-        pid_namespace(),
-        capabilities(),
+    let mut checks = vec![architecture(), kernel_version(), pid_namespace()];
+    checks.extend(capabilities());
+    checks.extend([
         perf_event_paranoid(),
         lockdown(),
         ring_buffer(),
@@ -71,7 +72,7 @@ pub fn preflight() -> Capabilities {
         cgroup(),
         btf(),
         bpf_loop(),
-    ];
+    ]);
     Capabilities { checks }
 }
 
@@ -130,36 +131,43 @@ fn pid_namespace() -> Check {
     )
 }
 
-/// The capabilities that are used, with their numbers in linux/capability.h and what for.
-const WANTED: [(&str, u32, &str); 5] = [
-    ("CAP_BPF", 39, "to load programs and maps"),
-    ("CAP_PERFMON", 38, "to attach programs to tracepoints and uprobes"),
-    (
-        "CAP_SYS_ADMIN",
-        21,
-        "for uprobes by perf event, which recent kernels ask it for, and for /proc/PID/map_files",
-    ),
-    ("CAP_SYS_PTRACE", 19, "to read the maps of processes of other users"),
-    ("CAP_DAC_READ_SEARCH", 2, "to read executables and libraries of other users"),
-];
-
-fn capabilities() -> Check {
-    const NAME: &str = "capabilities";
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let Some(effective) = effective.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()) else {
-        return warning(NAME, "/proc/self/status does not tell", "run as root");
+/// One check for each capability that is used.
+fn capabilities() -> Vec<Check> {
+    let Some(effective) = privileges::effective() else {
+        return vec![warning("capabilities", "the kernel does not tell which there are", "run as root")];
     };
-    let missing: Vec<_> = WANTED.iter().filter(|(_, number, _)| effective & (1 << number) == 0).collect();
-    if missing.is_empty() {
-        return ok(NAME, WANTED.map(|(name, ..)| name).join(", "));
+    // With SYS_ADMIN, the kernel grants what BPF, PERFMON and CHECKPOINT_RESTORE stand for.
+    let admin = effective.contains(CapabilitySet::SYS_ADMIN);
+    let mut checks: Vec<Check> = USES.iter().map(|one| capability(one, effective, admin)).collect();
+    checks.push(admin_capability(admin));
+    checks
+}
+
+fn capability(one: &Use, effective: CapabilitySet, admin: bool) -> Check {
+    let Use { check, name, flag, purpose, without, required } = one;
+    let covered = CapabilitySet::BPF | CapabilitySet::PERFMON | CapabilitySet::CHECKPOINT_RESTORE;
+    if effective.contains(*flag) || (admin && covered.contains(*flag)) {
+        return ok(check, *purpose);
     }
-    let detail: Vec<_> = missing.iter().map(|(name, _, why)| format!("{name} is missing ({why})")).collect();
-    // With SYS_ADMIN, the kernel grants what BPF and PERFMON stand for.
-    let has = |wanted| !missing.iter().any(|(name, ..)| *name == wanted);
-    let fix = "run as root, or grant the missing capabilities";
-    let loads = has("CAP_SYS_ADMIN") || (has("CAP_BPF") && has("CAP_PERFMON"));
-    if loads { warning(NAME, detail.join("; "), fix) } else { failed(NAME, detail.join("; "), fix) }
+    let detail = format!("{name} is missing; it {purpose}; without it {without}");
+    let fix = format!("run as root, or grant {name}");
+    if *required { failed(check, detail, fix) } else { warning(check, detail, fix) }
+}
+
+fn admin_capability(there: bool) -> Check {
+    const NAME: &str = "cap-sys-admin";
+    if !privileges::needs_admin() {
+        return ok(NAME, "not needed: multi-uprobe links do without");
+    }
+    if there {
+        return ok(NAME, "attaches by perf event on kernels with the fix of CVE-2025-38466");
+    }
+    warning(
+        NAME,
+        "CAP_SYS_ADMIN is missing; kernels before 6.6 with the fix of CVE-2025-38466 (5.10.240, 5.15.189, 6.1.146 and later) attach \
+         uprobes for it alone; without it no function can be probed there",
+        "grant CAP_SYS_ADMIN, or use Linux 6.6 or newer",
+    )
 }
 
 fn perf_event_paranoid() -> Check {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use agent_common::{ControlKind, ProcessFlags, ProcessState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::CaptureConfig;
 use crate::abi::Abi;
 use crate::attach::{Attacher, FileId, Outcome, Ticket};
 use crate::java::Loader;
@@ -79,11 +81,9 @@ impl Watcher {
         attacher: Attacher,
         rules: Arc<Rules>,
         commands: Receiver<Command>,
-        max_connections: u32,
-        detach_unused: Duration,
-        java: bool,
+        config: &CaptureConfig,
     ) -> Self {
-        let loader = Loader::new(java, Arc::clone(&shared));
+        let loader = Loader::new(config.java, Arc::clone(&shared));
         Self {
             shared,
             ring,
@@ -92,10 +92,10 @@ impl Watcher {
             commands,
             mapped: HashMap::new(),
             prepared: HashSet::new(),
-            unused: Unused::new(detach_unused),
+            unused: Unused::new(config.detach_unused),
             lingering: Vec::new(),
             to_scan: HashSet::new(),
-            sweeper: Sweeper::new(max_connections),
+            sweeper: Sweeper::new(config.max_connections),
             verified: Instant::now(),
             java: loader,
         }
@@ -311,7 +311,10 @@ impl Watcher {
         let in_root = mapped.path.strip_prefix("/").unwrap_or(&mapped.path);
         let by_path = Path::new("/proc").join(pid.to_string()).join("root").join(in_root);
         let mut failures = Vec::new();
-        for path in [by_range, by_path] {
+        // The executable can be had even if it was deleted, without any further capability.
+        let executable = PathBuf::from(format!("/proc/{pid}/exe"));
+        let is_executable = fs::metadata(&executable).is_ok_and(|data| data.ino() == mapped.inode);
+        for path in [by_range, by_path].into_iter().chain(is_executable.then_some(executable)) {
             // Devices are mapped executable too, and opening one may do things.
             match fs::metadata(&path) {
                 Ok(data) if !data.is_file() => return None,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use wirespan::config::{ByteSize, Config};
 
 const COMMAND: [&str; 4] = ["/usr/bin/wirespan", "run", "--config", "/etc/wirespan/wirespan.yaml"];
-const CAPABILITIES: [&str; 5] = ["BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_ADMIN"];
+const CAPABILITIES: [&str; 4] = ["BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH"];
 
 fn file(name: &str) -> (PathBuf, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name);

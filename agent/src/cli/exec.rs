@@ -55,13 +55,13 @@ pub(super) fn exec(args: ExecArgs) -> anyhow::Result<Exit> {
         let (program, arguments) = args.command.split_first().context("no command")?;
         // Only what this command and its children do: nothing of the configured scope.
         let scope = agent_capture::Scope { follow_children: true, ..Default::default() };
-        let (pipeline, guard) = Pipeline::start(
+        let (pipeline, (guard, by_link)) = Pipeline::start(
             &config,
             scope,
             args.capture.service_name.as_deref(),
             |capture| {
                 capture.prepare(program, std::env::var_os("PATH").as_deref())?;
-                Ok(capture.inherit_from_self()?)
+                Ok((capture.inherit_from_self()?, capture.has_multi_links()))
             },
             move |output| {
                 let mut printer = to_printer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,6 +78,12 @@ pub(super) fn exec(args: ExecArgs) -> anyhow::Result<Exit> {
         let java = if config.capture.java { Some(java_variable()?) } else { None };
         let spawned = spawn(program, arguments, java);
         drop(guard);
+        // The command runs already, with everything that it was given; this is for wirespan alone.
+        if config.security.seccomp
+            && let Err(error) = agent_capture::deny_system_calls(by_link)
+        {
+            tracing::debug!("{error}");
+        }
         let status = match spawned {
             Ok(child) => wait(child, forwarded).await,
             Err(error) => {

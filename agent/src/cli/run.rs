@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use agent_capture::Keep;
 use anyhow::Context;
 use clap::Args;
 use tokio::{
@@ -35,7 +36,7 @@ const LET_GO: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 SIGTERM and SIGINT end it: what is in flight is ended, kept and sent first. SIGHUP reads the configuration again and takes over \
-content, providers, prices, service names and compatibility names; capture, limits, export, api and store need a restart, which is said.")]
+content, providers, prices, service names and compatibility names; capture, limits, security, export, api and store need a restart, which is said.")]
 pub(super) struct RunArgs {
     /// Configuration file
     #[arg(long, value_name = "FILE", env = "WIRESPAN_CONFIG")]
@@ -49,6 +50,12 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
             "{}: nothing is in scope: name processes in `capture.scope` (commands, executables, cgroups, pids), or set `all: true`",
             args.config.display()
         );
+    }
+    if config.security.drop_capabilities {
+        // Before there are other threads: a thread can give up its own capabilities only.
+        let keep = Keep { change_groups: config.api.group.is_some(), java: config.capture.java };
+        let left = agent_capture::drop_capabilities(keep)?;
+        tracing::info!("capabilities that are left: {}", left.join(", "));
     }
     common::runtime()?.block_on(serve(&args.config, config))
 }
@@ -68,19 +75,25 @@ async fn serve(path: &Path, mut config: Config) -> anyhow::Result<Exit> {
         &config,
         scope,
         None,
-        |_| Ok(()),
+        |capture| Ok((capture.has_multi_links(), capture.refused_programs().to_vec())),
         move |output| {
             to_store.push(output.record.clone());
         },
     );
-    let pipeline = match started {
-        Ok((pipeline, ())) => pipeline,
+    let (pipeline, (by_link, refused)) = match started {
+        Ok(started) => started,
         Err(error) => {
             drop(listener);
             remove(&config.api.socket);
             return Err(error);
         }
     };
+
+    if config.security.seccomp
+        && let Err(error) = agent_capture::deny_system_calls(by_link)
+    {
+        tracing::warn!("{error}");
+    }
 
     let (ending, ended) = watch::channel(false);
     let reporter = Reporter {
@@ -89,6 +102,7 @@ async fn serve(path: &Path, mut config: Config) -> anyhow::Result<Exit> {
         live: pipeline.session().stats_handle(),
         export: pipeline.export_stats(),
         store: Arc::clone(&store),
+        refused,
     };
     let api = Api { store, status: Arc::new(move || reporter.report()), ending: ended.clone() };
     let server = tokio::spawn(serve_api(listener, api, ended));
@@ -147,6 +161,7 @@ fn reload(path: &Path, config: &mut Config, pipeline: &Pipeline) {
     for (name, same) in [
         ("capture", config.capture == new.capture),
         ("limits", config.limits == new.limits),
+        ("security", config.security == new.security),
         ("export", config.export == new.export),
         ("api", config.api == new.api),
         ("store", config.store == new.store),
@@ -177,6 +192,8 @@ struct Reporter {
     live: Arc<dyn Fn() -> LiveStats + Send + Sync>,
     export: Option<Arc<dyn Fn() -> ExportStats + Send + Sync>>,
     store: Arc<Store>,
+    /// Kernel programs that the capture does without.
+    refused: Vec<String>,
 }
 
 impl Reporter {
@@ -208,6 +225,7 @@ impl Reporter {
                 })
                 .collect();
         }
+        report.problems.extend(self.refused.iter().cloned());
         if report.capture.failed_objects > 0 {
             report.problems.push(format!(
                 "{} libraries or executables could not be probed: see the log (WIRESPAN_LOG=info)",

@@ -17,7 +17,8 @@ use crate::export::ExportConfig;
 pub use plain_http::{PlainHttpMode, PlainHttpSection};
 pub use sections::{
     ApiSection, CaptureSection, CompatName, ContentRule, ContentSection, DEFAULT_SOCKET, LimitsSection,
-    PricesSection, ProviderRule, ScopeSection, SemconvSection, ServiceNameRule, StoreSection,
+    PricesSection, ProviderRule, ScopeSection, SecuritySection, SemconvSection, ServiceNameRule,
+    StoreSection,
 };
 pub use units::{ByteSize, Span, UnitError};
 pub use unknown::{UnknownKey, nearest};
@@ -36,6 +37,8 @@ pub struct Config {
     pub capture: CaptureSection,
     /// What wirespan itself may cost.
     pub limits: LimitsSection,
+    /// What wirespan itself may do.
+    pub security: SecuritySection,
     /// HTTP without TLS.
     pub plain_http: PlainHttpSection,
     /// Message content in spans.

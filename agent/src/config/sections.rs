@@ -123,6 +123,22 @@ impl Default for LimitsSection {
     }
 }
 
+/// What wirespan itself may do. All on by default; switch something off only to find out whether it is the cause of a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SecuritySection {
+    /// The daemon gives up every capability that it does not need before it starts, and that of getting new ones.
+    pub drop_capabilities: bool,
+    /// Once the capture runs, system calls that wirespan never makes are forbidden to it (seccomp).
+    pub seccomp: bool,
+}
+
+impl Default for SecuritySection {
+    fn default() -> Self {
+        Self { drop_capabilities: true, seccomp: true }
+    }
+}
+
 /// Message content in spans. Off by default: prompts and answers are private.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
