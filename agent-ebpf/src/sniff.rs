@@ -1,5 +1,7 @@
 //! What the first bytes of a call look like.
 
+use core::arch::asm;
+
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 
 /// What a call begins with.
@@ -59,12 +61,18 @@ pub fn sniff(buffer: u64, length: u64) -> Start {
     if available == 0 {
         return Start::Other;
     }
-    let mut word = 0u64;
-    // SAFETY: the destination is eight bytes and `available` is at most eight; the helper copes with any source address.
-    let read = unsafe { bpf_probe_read_user((&raw mut word).cast(), available, buffer as *const _) };
+    let mut words = [0u64; 2];
+    let mut size = u64::from(available);
+    // Verifiers up to that of 6.1 lose a bound with the register that it was found in. This one is set where it is used, and the compiler, which
+    // knows that it changes nothing, cannot take it away.
+    // SAFETY: it only clears bits of a register.
+    unsafe { asm!("{size} &= 15", size = inout(reg) size, options(nomem, nostack)) };
+    // SAFETY: the destination is 16 bytes and `size` is less; the helper copes with any source address.
+    let read = unsafe { bpf_probe_read_user((&raw mut words).cast(), size as u32, buffer as *const _) };
     if read != 0 {
         return Start::Other;
     }
+    let word = words[0];
     let mut partial = false;
     for (text, needed) in METHODS {
         if available >= needed {
