@@ -38,7 +38,7 @@ const _: () = {
     assert!(size_of::<CallKey>() == 2 * 4 + 8);
     assert!(size_of::<Connection>() == 7 * 8 + 6 * 4);
     assert!(size_of::<ConnectionKey>() == 2 * 4 + 8);
-    assert!(size_of::<Listener>() == 8 + 2 * 4);
+    assert!(size_of::<Listener>() == 2 * 8 + 2 * 4);
     assert!(size_of::<PeerAddress>() == 16 + 4 * 2);
     assert!(size_of::<Socket>() == 8 + 24 + 2 * 4);
     assert!(size_of::<SocketKey>() == 2 * 4);

@@ -23,7 +23,7 @@ pub use socket::{
 };
 
 /// Raised with each change of a type in this crate; the kernel object carries it as the global `ABI_VERSION`.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Direction of a record: written by the process.
 pub const EGRESS: u8 = 0;

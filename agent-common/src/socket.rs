@@ -72,6 +72,8 @@ pub struct Socket {
 pub struct Listener {
     /// Birth of the process image that it belongs to.
     pub birth: u64,
+    /// `CLOCK_MONOTONIC` nanoseconds when the process closed it, which leaves it open for children that were made before; 0: it has not.
+    pub closed: u64,
     /// Port; 0: user space was asked and has not answered.
     pub port: u32,
     /// Zero.

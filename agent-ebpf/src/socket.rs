@@ -76,7 +76,8 @@ pub fn sys_enter_bind(ctx: TracePointContext) -> u32 {
     let key = SocketKey { tgid, fd: argument(&ctx, 0) as u32 };
     match read_address(argument(&ctx, 1), argument(&ctx, 2)) {
         Some(PeerAddress { port, .. }) if port != 0 => {
-            let _ = LISTENERS.insert(key, Listener { birth, port: u32::from(port), reserved: 0 }, 0);
+            let _ =
+                LISTENERS.insert(key, Listener { birth, closed: 0, port: u32::from(port), reserved: 0 }, 0);
         }
         _ => {
             let _ = LISTENERS.remove(key);
@@ -138,12 +139,12 @@ pub fn socket_leave_accept(ctx: TracePointContext) -> u32 {
 fn ask(tgid: u32, fd: u32, birth: u64) {
     let key = SocketKey { tgid, fd };
     // SAFETY: the value is only replaced whole.
-    if let Some(Listener { birth: known, .. }) = unsafe { LISTENERS.get(key) }.copied()
+    if let Some(Listener { birth: known, closed: 0, .. }) = unsafe { LISTENERS.get(key) }.copied()
         && known == birth
     {
         return;
     }
-    let _ = LISTENERS.insert(key, Listener { birth, port: 0, reserved: 0 }, 0);
+    let _ = LISTENERS.insert(key, Listener { birth, closed: 0, port: 0, reserved: 0 }, 0);
     report(ControlKind::Listener, tgid, fd, true, now());
 }
 
@@ -152,17 +153,21 @@ fn ask(tgid: u32, fd: u32, birth: u64) {
 fn listener_port(tgid: u32, fd: u32, birth: u64) -> u32 {
     let mut process = tgid;
     let mut image = birth;
+    // When an ancestor must still have had it open: at the birth of the child that has it from there.
+    let mut inherited = u64::MAX;
     for _ in 0..MAX_ANCESTORS {
         // SAFETY: the values are only replaced whole.
-        if let Some(Listener { birth, port, .. }) =
-            unsafe { LISTENERS.get(SocketKey { tgid: process, fd }) }.copied()
+        let found = unsafe { LISTENERS.get(SocketKey { tgid: process, fd }) }.copied();
+        if let Some(Listener { birth, closed, port, .. }) = found
             && birth == image
+            && (closed == 0 || closed >= inherited)
         {
             return port;
         }
         // SAFETY: as above.
         let Some(parent) = (unsafe { PARENTS.get(process) }).copied() else { return 0 };
         let Some(parents) = state(parent) else { return 0 };
+        inherited = image;
         process = parent;
         image = parents.birth;
     }
@@ -176,8 +181,9 @@ pub fn sys_enter_close(ctx: TracePointContext) -> u32 {
     let fd = argument(&ctx, 0) as u32;
     socket_table::end(tgid, pid_tgid as u32, fd);
     let key = SocketKey { tgid, fd };
-    if LISTENERS.get_ptr(key).is_some() {
-        let _ = LISTENERS.remove(key);
+    if let Some(listener) = LISTENERS.get_ptr_mut(key) {
+        // SAFETY: a value of a preallocated map is memory of its type.
+        unsafe { (*listener).closed = now() };
     }
     0
 }

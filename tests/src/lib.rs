@@ -11,6 +11,7 @@ pub mod demo;
 pub mod matrix;
 pub mod messages;
 pub mod need;
+pub mod plain;
 pub mod process;
 pub mod programs;
 pub mod soak;

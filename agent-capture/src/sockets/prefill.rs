@@ -30,7 +30,7 @@ impl Plain {
             let key = Abi(SocketKey { tgid: pid, fd });
             let local_port = socket.local.port();
             if socket.listens {
-                let listener = Listener { birth, port: u32::from(local_port), reserved: 0 };
+                let listener = Listener { birth, closed: 0, port: u32::from(local_port), reserved: 0 };
                 // It fails when the kernel knows of the descriptor already, which is as well.
                 let _ = maps.listeners().insert(key, Abi(listener), NO_EXIST);
                 continue;
@@ -53,7 +53,7 @@ impl Plain {
         let tcp = procnet::tcp_sockets(pid);
         let Some(listener) = tcp.get(&inode).filter(|socket| socket.listens) else { return };
         let port = listener.local.port();
-        let entry = Listener { birth, port: u32::from(port), reserved: 0 };
+        let entry = Listener { birth, closed: 0, port: u32::from(port), reserved: 0 };
         let inserted = maps.listeners().insert(Abi(SocketKey { tgid: pid, fd }), Abi(entry), 0);
         if let Err(error) = inserted {
             tracing::debug!(pid, fd, "the port of a listener could not be entered: {error}");
