@@ -16,6 +16,8 @@ const MAX_PART: u64 = 1 << 30;
 const PIECE: u64 = 192 << 10;
 /// Size of an entry of a table of symbols.
 const SYMBOL: usize = 24;
+/// Where the addresses of processes end, also with page tables of five levels.
+const USER_END: u64 = 1 << 56;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_NOTE: u32 = 4;
@@ -455,14 +457,17 @@ fn table<T>(
     Ok(bytes.chunks_exact(entry_size).filter_map(parse).collect())
 }
 
+/// One that no process can have mapped is none: sums of addresses and lengths stay in bounds then.
 fn parse_segment(bytes: &[u8]) -> Option<Segment> {
-    Some(Segment {
+    let segment = Segment {
         kind: u32_at(bytes, 0)?,
         flags: u32_at(bytes, 4)?,
         offset: u64_at(bytes, 8)?,
         address: u64_at(bytes, 16)?,
         file_size: u64_at(bytes, 32)?,
-    })
+    };
+    let end = segment.address.checked_add(segment.file_size)?;
+    (end <= USER_END).then_some(segment)
 }
 
 fn parse_section(bytes: &[u8]) -> Option<Section> {
