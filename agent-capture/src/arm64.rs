@@ -96,6 +96,22 @@ fn signed(value: u32, bits: u32) -> i64 {
     i64::from(value) << unused >> unused
 }
 
+/// Most instructions of the check of the stack's size.
+const MAX_STACK_CHECK: usize = 10;
+
+/// See [`crate::decode::behind_go_stack_check`]: `ldr Xn, [x28, #16]`, and the `b.ls` behind it.
+pub(crate) fn behind_go_stack_check(code: &[u8], address: u64) -> Option<u64> {
+    let mut loaded = false;
+    for (index, word) in code.as_chunks().0.iter().take(MAX_STACK_CHECK).enumerate() {
+        let word = u32::from_le_bytes(*word);
+        loaded |= word & !0x1f == 0xf940_0b80;
+        if loaded && word & 0xff00_001f == 0x5400_0009 {
+            return address.checked_add(4 * (index as u64 + 1));
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,5 +159,16 @@ mod tests {
         let words = [0x9000_0490, 0xf946_8e11, 0x9134_6210, 0xd61f_0220];
         assert_eq!(linkage_slot(&code(&words), 0x1f3a0), Some(0xaf_d18));
         assert_eq!(linkage_slot(&code(&[0x9000_0490, 0xf946_8e11, 0x9134_6210, 0xd65f_03c0]), 0x1f3a0), None);
+    }
+
+    #[test]
+    fn the_check_of_a_go_stack_is_passed_over() {
+        let code = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+        // ldr x16, [x28, #16]; cmp sp, x16; b.ls +0x40; str x30, [sp, #-0x20]!
+        let check = code(&[0xf940_0b90, 0xeb30_63ff, 0x5400_0209, 0xf81e_0ffe]);
+        assert_eq!(behind_go_stack_check(&check, 0x1000), Some(0x100c));
+        // A branch without the check.
+        assert_eq!(behind_go_stack_check(&code(&[0x5400_0209, 0xf81e_0ffe]), 0x1000), None);
+        assert_eq!(behind_go_stack_check(&[1, 2, 3], 0x1000), None);
     }
 }

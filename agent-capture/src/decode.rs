@@ -49,3 +49,12 @@ pub(crate) fn scan(machine: Machine, code: &[u8], address: u64) -> Result<Scan, 
         Machine::Aarch64 => arm64::scan(code, address),
     }
 }
+
+/// The instruction behind the check of the stack's size that a Go function begins with: its arguments are still where they were. `None`
+/// where there is none against the goroutine in its register (`g.stackguard0`).
+pub(crate) fn behind_go_stack_check(machine: Machine, code: &[u8], address: u64) -> Option<u64> {
+    match machine {
+        Machine::X86_64 => x86::behind_go_stack_check(code, address),
+        Machine::Aarch64 => arm64::behind_go_stack_check(code, address),
+    }
+}

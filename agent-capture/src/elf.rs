@@ -14,6 +14,8 @@ const MAX_TABLE: u64 = 256 << 20;
 const MAX_PART: u64 = 1 << 30;
 /// Bytes of a table held at once.
 const PIECE: u64 = 192 << 10;
+/// Most bytes of the names of sections that are looked at.
+const MAX_SECTION_NAMES: u64 = 1 << 20;
 /// Size of an entry of a table of symbols.
 const SYMBOL: usize = 24;
 /// Where the addresses of processes end, also with page tables of five levels.
@@ -28,6 +30,8 @@ const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const PF_X: u32 = 1;
 const PF_W: u32 = 2;
 const SHT_SYMTAB: u32 = 2;
+const SHT_STRTAB: u32 = 3;
+const SHT_NOBITS: u32 = 8;
 const SHT_DYNSYM: u32 = 11;
 const STT_FUNC: u8 = 2;
 const DT_NEEDED: u64 = 1;
@@ -85,7 +89,10 @@ struct Segment {
 }
 
 struct Section {
+    /// Where its name is among those of sections.
+    name: u32,
     kind: u32,
+    address: u64,
     offset: u64,
     size: u64,
     link: u32,
@@ -106,6 +113,8 @@ pub(crate) struct Elf<'a> {
     file: &'a File,
     segments: Vec<Segment>,
     sections: Vec<Section>,
+    /// Index of the section that holds the names of sections; 0 where they have none.
+    section_names: usize,
 }
 
 fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
@@ -138,7 +147,8 @@ impl<'a> Elf<'a> {
         let count = |offset| u64::from(u16_at(&header, offset).unwrap_or_default());
         let segments = table(file, field(32), count(54), count(56), "program headers", parse_segment)?;
         let sections = table(file, field(40), count(58), count(60), "section headers", parse_section)?;
-        Ok(Self { machine, file, segments, sections })
+        let section_names = u16_at(&header, 62).unwrap_or_default().into();
+        Ok(Self { machine, file, segments, sections, section_names })
     }
 
     /// The machine that its code is for.
@@ -233,6 +243,39 @@ impl<'a> Elf<'a> {
             executable: segment.flags & PF_X != 0,
             writable: segment.flags & PF_W != 0,
         })
+    }
+
+    /// The part at an address, if all of it is in one that is mapped.
+    pub(crate) fn part(&self, address: u64, size: u64) -> Option<Load> {
+        self.loads().find_map(|load| {
+            let within = address.checked_sub(load.address)?;
+            let fits = within.checked_add(size).is_some_and(|end| end <= load.size);
+            let offset = load.offset.checked_add(within)?;
+            fits.then_some(Load { address, offset, size, ..load })
+        })
+    }
+
+    /// Whether its sections have names. They are not needed to run it, but strip leaves them.
+    pub(crate) fn names_sections(&self) -> bool {
+        self.sections.get(self.section_names).is_some_and(|names| names.kind == SHT_STRTAB)
+    }
+
+    /// The first section that is mapped from the file and has one of these names.
+    pub(crate) fn section(&self, names: &[&str]) -> Result<Option<Extent>, ElfError> {
+        if !self.names_sections() {
+            return Ok(None);
+        }
+        let Some(texts) = self.sections.get(self.section_names) else { return Ok(None) };
+        let texts = read_at(self.file, texts.offset, texts.size.min(MAX_SECTION_NAMES), "section names")?;
+        let is_named = |section: &&Section| {
+            let start = usize::try_from(section.name).ok();
+            let rest = start.and_then(|start| texts.get(start..)).unwrap_or_default();
+            let is =
+                |name: &&str| rest.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0));
+            section.address != 0 && section.kind != SHT_NOBITS && names.iter().any(is)
+        };
+        let section = self.sections.iter().find(is_named);
+        Ok(section.map(|section| Extent { address: section.address, size: section.size }))
     }
 
     /// Address and size of `.eh_frame_hdr`.
@@ -472,7 +515,9 @@ fn parse_segment(bytes: &[u8]) -> Option<Segment> {
 
 fn parse_section(bytes: &[u8]) -> Option<Section> {
     Some(Section {
+        name: u32_at(bytes, 0)?,
         kind: u32_at(bytes, 4)?,
+        address: u64_at(bytes, 16)?,
         offset: u64_at(bytes, 24)?,
         size: u64_at(bytes, 32)?,
         link: u32_at(bytes, 40)?,

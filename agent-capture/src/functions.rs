@@ -27,6 +27,22 @@ impl Function {
     }
 }
 
+/// The same of Go's.
+pub(crate) const LEAVE_GO_READ: &str = "leave_go_read";
+
+/// The package whose `Conn` has the methods; forks of it have their own in its place.
+pub(crate) const GO_PACKAGE: &str = "crypto/tls";
+
+/// Of Go's crypto/tls.
+pub(crate) const GO_FUNCTIONS: [Function; 6] = [
+    Function { symbol: "crypto/tls.(*Conn).writeRecordLocked", entry: "enter_go_write", leave: None },
+    Function { symbol: "crypto/tls.(*Conn).Read", entry: "enter_go_read", leave: Some(LEAVE_GO_READ) },
+    Function { symbol: "crypto/tls.(*Conn).CloseWrite", entry: "enter_go_shutdown", leave: None },
+    Function { symbol: "crypto/tls.(*Conn).Close", entry: "enter_go_end", leave: None },
+    Function { symbol: "crypto/tls.(*Conn).clientHandshake", entry: "enter_go_end", leave: None },
+    Function { symbol: "crypto/tls.(*Conn).serverHandshake", entry: "enter_go_end", leave: None },
+];
+
 /// OpenSSL 1.1.1 and 3.x, BoringSSL, LibreSSL, aws-lc; GnuTLS. An object that has none of the reading and writing ones is no TLS library.
 pub(crate) const FUNCTIONS: [Function; 16] = [
     Function { symbol: "SSL_read", entry: "enter_read", leave: Some(LEAVE) },
@@ -83,7 +99,7 @@ const BY_STRUCTURE: [Function; 9] = [
 
 /// The function with this symbol, however it is found.
 pub(crate) fn by_symbol(symbol: &str) -> Option<Function> {
-    FUNCTIONS.into_iter().chain(BY_STRUCTURE).find(|function| function.symbol == symbol)
+    FUNCTIONS.into_iter().chain(BY_STRUCTURE).chain(GO_FUNCTIONS).find(|function| function.symbol == symbol)
 }
 
 /// The record protection of rustls; it has these functions once a cryptography provider and cipher.
@@ -109,7 +125,7 @@ pub(crate) const REQUIRED: [&str; 8] = [
 ];
 
 /// Every uprobe program.
-pub(crate) const PROGRAMS: [&str; 14] = [
+pub(crate) const PROGRAMS: [&str; 19] = [
     "enter_read",
     "enter_write",
     "enter_read_ex",
@@ -124,4 +140,9 @@ pub(crate) const PROGRAMS: [&str; 14] = [
     "rustls_encrypt",
     "rustls_decrypt",
     "rustls_decrypted",
+    "enter_go_write",
+    "enter_go_read",
+    LEAVE_GO_READ,
+    "enter_go_shutdown",
+    "enter_go_end",
 ];

@@ -18,6 +18,7 @@ mod elf;
 mod error;
 mod event;
 mod functions;
+mod go;
 mod heartbeat;
 mod identity;
 pub mod java;

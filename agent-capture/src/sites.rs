@@ -5,6 +5,7 @@ use std::fs::File;
 use crate::decode::{self, Machine, Scan};
 use crate::elf::{Elf, ElfError, Extent, SymbolTable};
 use crate::functions::{FUNCTIONS, Function};
+use crate::go::by_go;
 use crate::structure::eh_frame::Frames;
 use crate::structure::{flow, linkage};
 
@@ -46,6 +47,7 @@ type Finder = fn(&Elf<'_>) -> Result<Option<Findings>, ElfError>;
 const FINDERS: &[(&str, Finder)] = &[
     ("symbols", by_symbols),
     ("the names of rustls", crate::rustls::by_names),
+    ("Go's table of functions", by_go),
     ("the texts of error macros", crate::structure::static_ssl::find),
     ("the methods of NSS", crate::structure::nss::find),
     #[cfg(test)]

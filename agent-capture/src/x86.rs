@@ -1,6 +1,6 @@
 //! Finds the instructions to probe in the machine code of a function (x86-64).
 
-use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic, OpKind};
+use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic, OpKind, Register};
 
 use crate::decode::{Scan, Undecodable};
 
@@ -36,6 +36,27 @@ pub(crate) fn scan(code: &[u8], address: u64) -> Result<Scan, Undecodable> {
     Ok(scan)
 }
 
+/// Most instructions of the check of the stack's size.
+const MAX_STACK_CHECK: usize = 8;
+
+/// The instruction behind the check of the stack's size that a Go function begins with: its arguments are still where they were. `None`
+/// where there is none against the goroutine in R14 (`g.stackguard0`), as the calling convention has it that passes arguments in registers.
+pub(crate) fn behind_go_stack_check(code: &[u8], address: u64) -> Option<u64> {
+    let mut compared = false;
+    for instruction in Decoder::with_ip(64, code, address, DecoderOptions::NONE).iter().take(MAX_STACK_CHECK)
+    {
+        let with_guard = instruction.mnemonic() == Mnemonic::Cmp
+            && instruction.op1_kind() == OpKind::Memory
+            && instruction.memory_base() == Register::R14
+            && instruction.memory_displacement64() == 16;
+        compared |= with_guard;
+        if compared && instruction.mnemonic() == Mnemonic::Jbe {
+            return Some(instruction.next_ip());
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +83,25 @@ mod tests {
         let code = [0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x83, 0xec, 0x08, 0xe9, 0xf3, 0x0f, 0x00, 0x00];
         let scan = scan(&code, 0x1000).unwrap();
         assert_eq!(scan, Scan { returns: vec![], leaves_to: vec![0x2000], entry_skip: 0 });
+    }
+
+    #[test]
+    fn the_check_of_the_stack_is_passed_over() {
+        // cmp rsp, [r14+16]; jbe +5; push rbp
+        let small = [0x49, 0x3b, 0x66, 0x10, 0x76, 0x05, 0x55];
+        assert_eq!(behind_go_stack_check(&small, 0x1000), Some(0x1006));
+        // lea r12, [rsp-0x100]; cmp r12, [r14+16]; jbe +0x100; push rbp
+        let large = [
+            0x4c, 0x8d, 0xa4, 0x24, 0x00, 0xff, 0xff, 0xff, 0x4d, 0x3b, 0x66, 0x10, 0x0f, 0x86, 0x00, 0x01,
+            0x00, 0x00, 0x55,
+        ];
+        assert_eq!(behind_go_stack_check(&large, 0x1000), Some(0x1012));
+        // mov rcx, fs:[-8]; cmp rsp, [rcx+16]; jbe: arguments on the stack
+        let old =
+            [0x64, 0x48, 0x8b, 0x0c, 0x25, 0xf8, 0xff, 0xff, 0xff, 0x48, 0x3b, 0x61, 0x10, 0x76, 0x05, 0x55];
+        assert_eq!(behind_go_stack_check(&old, 0x1000), None);
+        // push rbp; ret
+        assert_eq!(behind_go_stack_check(&[0x55, 0xc3], 0x1000), None);
     }
 
     #[test]

@@ -34,9 +34,10 @@ pub struct ProcessState {
 pub struct CallKey {
     /// Process.
     pub tgid: u32,
-    /// Zero.
-    pub reserved: u32,
-    /// Stack pointer at entry.
+    /// Zero: `stack` is the stack pointer. Else the frame is a goroutine's, whose stack may be moved during the call: the distance of the
+    /// frame from the base of the stack in words, plus one.
+    pub depth: u32,
+    /// Stack pointer at entry, or the goroutine.
     pub stack: u64,
 }
 

@@ -73,7 +73,7 @@ pub fn leave_long(ctx: ProbeContext) -> u32 {
 fn leave_with(ctx: &ProbeContext, returned: i64, bounded: bool) -> u32 {
     let pid_tgid = bpf_get_current_pid_tgid();
     let tgid = (pid_tgid >> 32) as u32;
-    let key = CallKey { tgid, reserved: 0, stack: stack(ctx) };
+    let key = CallKey { tgid, depth: 0, stack: stack(ctx) };
     // SAFETY: the frame that this key names is running here, so nothing else writes its entry.
     let Some(args) = (unsafe { CALLS.get(key) }).copied() else { return 0 };
     let _ = CALLS.remove(key);
@@ -130,7 +130,7 @@ fn enter(ctx: &ProbeContext, direction: u8, count_argument: Option<usize>) -> u3
         requested: requested(argument(ctx, 2), count_argument.is_some()),
         reserved: 0,
     };
-    let key = CallKey { tgid, reserved: 0, stack: stack(ctx) };
+    let key = CallKey { tgid, depth: 0, stack: stack(ctx) };
     if CALLS.insert(key, args, 0).is_err() {
         // What this call moves will not be known. A later call must not pass for the continuation.
         count(CounterIndex::CallsUntracked, 1);

@@ -17,6 +17,7 @@ mod count;
 mod emit;
 mod empty;
 mod frame;
+mod go;
 mod handle;
 mod java;
 mod maps;

@@ -173,7 +173,7 @@ pub fn rustls_decrypt(ctx: ProbeContext) -> u32 {
         requested: 0,
         reserved: 0,
     };
-    let key = CallKey { tgid, reserved: 0, stack: stack(&ctx) };
+    let key = CallKey { tgid, depth: 0, stack: stack(&ctx) };
     if CALLS.insert(key, args, 0).is_err() {
         count(CounterIndex::CallsUntracked, 1);
         forget(tgid, tid, handle);
@@ -186,7 +186,7 @@ pub fn rustls_decrypt(ctx: ProbeContext) -> u32 {
 pub fn rustls_decrypted(ctx: ProbeContext) -> u32 {
     let pid_tgid = bpf_get_current_pid_tgid();
     let tgid = (pid_tgid >> 32) as u32;
-    let key = CallKey { tgid, reserved: 0, stack: stack(&ctx) };
+    let key = CallKey { tgid, depth: 0, stack: stack(&ctx) };
     // SAFETY: the frame that this key names is running here, so nothing else writes its entry.
     let Some(args) = (unsafe { CALLS.get(key) }).copied() else { return 0 };
     let _ = CALLS.remove(key);

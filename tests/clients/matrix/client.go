@@ -3,7 +3,8 @@
 //	client 1|2 URL CALLS CONCURRENT SIZE [FIRST]
 //
 // Makes CALLS calls of the API at URL, CONCURRENT at a time, with prompts of SIZE bytes; every second one is streamed. FIRST is called
-// once before them. Prints `ok CALLS`.
+// once before them. Prints `ok CALLS`. With WIRESPAN_DEEP in the environment, the connection below TLS reads at the bottom of a deep
+// recursion, which makes the stack of the goroutine grow while it is inside TLS.
 package main
 
 import (
@@ -13,8 +14,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,6 +58,25 @@ func call(client *http.Client, url string, n, size, protocol int) {
 	}
 }
 
+type deepConn struct{ net.Conn }
+
+func (c deepConn) Read(b []byte) (int, error) {
+	// What is not used of a stack is taken from it when garbage is collected.
+	runtime.GC()
+	return c.readAt(200, b)
+}
+
+//go:noinline
+func (c deepConn) readAt(depth int, b []byte) (int, error) {
+	var frame [512]byte
+	frame[depth] = byte(depth)
+	if depth == 0 {
+		return c.Conn.Read(b)
+	}
+	n, err := c.readAt(depth-1, b)
+	return n + int(frame[depth]) - depth, err
+}
+
 func main() {
 	if len(os.Args) < 6 {
 		check(fmt.Errorf("usage: client 1|2 URL CALLS CONCURRENT SIZE [FIRST]"))
@@ -69,6 +91,12 @@ func main() {
 		transport.ForceAttemptHTTP2 = true
 	} else {
 		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	}
+	if os.Getenv("WIRESPAN_DEEP") != "" {
+		transport.Dial = func(network, address string) (net.Conn, error) {
+			conn, err := net.Dial(network, address)
+			return deepConn{conn}, err
+		}
 	}
 	client := &http.Client{Transport: transport}
 	if len(os.Args) > 6 {
