@@ -49,6 +49,7 @@ const FINDERS: &[(&str, Finder)] = &[
     ("the names of rustls", crate::rustls::by_names),
     ("Go's table of functions", by_go),
     ("the texts of error macros", crate::structure::static_ssl::find),
+    ("the tables of rustls", crate::rustls::by_structure),
     ("the methods of NSS", crate::structure::nss::find),
     #[cfg(test)]
     ("marks", crate::verification::by_mark),

@@ -109,6 +109,36 @@ fn rustls_over_ring_joined_in_the_middle() -> Result<()> {
 }
 
 #[test]
+fn stripped_rustls_over_ring() -> Result<()> {
+    let program = Program::StrippedRust(Rust::Ring);
+    skip_if!(need::kernel_and(&[program])?);
+    both_protocols(program)?;
+    joined_in_the_middle(program, &Standin::start_http2()?, "http2").context("joined")
+}
+
+#[test]
+fn stripped_rustls_over_aws_lc() -> Result<()> {
+    let program = Program::StrippedRust(Rust::AwsLc);
+    skip_if!(need::kernel_and_extra(&[program])?);
+    both_protocols(program)?;
+    joined_in_the_middle(program, &Standin::start()?, "http1").context("joined")
+}
+
+#[test]
+fn fetch_of_deno() -> Result<()> {
+    skip_if!(need::kernel_and_extra(&[Program::Deno])?);
+    for (standin, http1) in [(Standin::start()?, true), (Standin::start_http2()?, false)] {
+        let mut deno = programs::command(Program::Deno, &standin)?;
+        deno.args(["run", "--quiet", "-A", "--cert"]).arg(standin.authority());
+        deno.arg(programs::script("matrix/client.mjs")).arg("fetch");
+        deno.arg(format!("{}/v1/chat/completions", standin.url("")));
+        deno.args([MANY.to_string(), MANY.to_string(), "20000".to_owned()]);
+        captured_whole(&standin, &deno, MANY, http1).with_context(|| format!("HTTP/1.1: {http1}"))?;
+    }
+    Ok(())
+}
+
+#[test]
 fn rustls_over_aws_lc() -> Result<()> {
     let program = Program::Rust(Rust::AwsLc);
     skip_if!(need::kernel_and_extra(&[program])?);

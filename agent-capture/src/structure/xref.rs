@@ -64,7 +64,7 @@ pub(crate) fn to_data(elf: &Elf<'_>, targets: &[u64]) -> Result<Vec<Reference>, 
 }
 
 /// `lea r64, [rip + disp32]`: REX.W, 8d, a ModRM byte with mod 00 and r/m 101.
-fn relative_load(address: u64, piece: &[u8], opcode: usize) -> Option<Reference> {
+pub(crate) fn relative_load(address: u64, piece: &[u8], opcode: usize) -> Option<Reference> {
     let prefix = piece.get(opcode.checked_sub(1)?)?;
     let operands = piece.get(opcode + 1)?;
     if prefix & 0xf8 != 0x48 || operands & 0xc7 != 0x05 {
