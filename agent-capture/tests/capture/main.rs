@@ -13,6 +13,7 @@ mod forms;
 mod harness;
 mod processes;
 mod programs;
+mod sockets;
 mod static_tls;
 mod streams;
 mod verdicts;
