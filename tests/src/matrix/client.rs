@@ -1,12 +1,13 @@
 //! The clients of the matrix, and how each is asked to make calls.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 
 use super::Column;
 use crate::process;
-use crate::programs::{self, Program};
+use crate::programs::{self, Program, Rust};
 use crate::standin::Standin;
 
 /// What a client is asked to do.
@@ -67,6 +68,11 @@ const fn python(name: &'static str, arguments: &'static [&'static str]) -> Clien
 const fn go(name: &'static str, program: Program, http2: bool) -> Client {
     let arguments: &[&str] = if http2 { &["2"] } else { &["1"] };
     Client { name, tls: "crypto/tls", program, arguments, http2, ..USUAL }
+}
+
+const fn rust(name: &'static str, tls: &'static str, program: Program, http2: bool) -> Client {
+    let arguments: &[&str] = if http2 { &["http2"] } else { &["http1"] };
+    Client { name, tls, program, arguments, http2, ..USUAL }
 }
 
 /// Every client, in the order of the table.
@@ -132,6 +138,17 @@ pub const CLIENTS: &[Client] = &[
     go("Go net/http, HTTP/2", Program::GoClient, true),
     go("Go net/http, HTTP/1.1, stripped", Program::GoStripped, false),
     go("Go net/http, HTTP/2, stripped", Program::GoStripped, true),
+    rust("Rust reqwest, rustls", "rustls with ring", Program::Rust(Rust::Ring), false),
+    rust("Rust reqwest, rustls, HTTP/2", "rustls with aws-lc", Program::Rust(Rust::AwsLc), true),
+    rust("Rust reqwest, rustls, stripped", "rustls with ring", Program::StrippedRust(Rust::Ring), false),
+    rust(
+        "Rust reqwest, rustls, HTTP/2, stripped",
+        "rustls with aws-lc",
+        Program::StrippedRust(Rust::AwsLc),
+        true,
+    ),
+    rust("Rust reqwest, native-tls", "libssl.so.3", Program::Rust(Rust::Native), false),
+    rust("Rust reqwest, native-tls, stripped", "libssl.so.3", Program::StrippedRust(Rust::Native), false),
     Client {
         name: "Bun fetch",
         tls: "BoringSSL, static, stripped",
@@ -210,6 +227,9 @@ impl Client {
     /// The command that carries the plan out.
     pub(super) fn command(&self, standin: &Standin, plan: &Plan) -> Result<Command> {
         let program = programs::find(self.program)?;
+        if let Program::Rust(_) | Program::StrippedRust(_) = self.program {
+            return Ok(self.rust(&program, standin, plan));
+        }
         let script = self.script.map(|name| programs::script("matrix").join(name));
         let mut command = match self.program {
             Program::Curl | Program::Wget | Program::Codex => Command::new("/bin/sh"),
@@ -241,11 +261,24 @@ impl Client {
         Ok(command)
     }
 
+    /// The Rust client has a form of its own: so many calls at once, so many times. Of a gate it passes the first time, every later one is open.
+    fn rust(&self, program: &Path, standin: &Standin, plan: &Plan) -> Command {
+        let mut command = Command::new(program);
+        programs::trusting(&mut command, standin);
+        command.arg(standin.url(plan.first.unwrap_or(plan.wishes))).arg(standin.authority());
+        command.arg(plan.concurrent.to_string()).args(self.arguments);
+        let rounds = plan.calls / plan.concurrent + usize::from(plan.first.is_some());
+        command.arg(format!("rounds={rounds}")).arg(format!("size={}", plan.size));
+        command
+    }
+
     /// Its version, as it says itself; empty when it says nothing.
     pub(super) fn version(&self) -> String {
         let Ok(program) = programs::find(self.program) else { return String::new() };
         let argument = match self.program {
             Program::GoClient | Program::GoStripped => return go_version(),
+            // It is built from tests/clients/reqwest, and no version of anything else.
+            Program::Rust(_) | Program::StrippedRust(_) => return String::new(),
             _ => "--version",
         };
         let said =

@@ -68,7 +68,8 @@ fn run(client: &Client, plan: &Plan, container: Option<&Container>) -> Result<Ru
 
 /// The client, not wirespan, is what this is about.
 fn worked(run: &Finished) -> Result<()> {
-    let says_ok = |text: &str| text.lines().any(|line| line.starts_with("ok "));
+    let says_ok =
+        |text: &str| text.lines().any(|line| line.starts_with("ok ") || line.starts_with("{\"ok\""));
     if run.status.success() && (says_ok(&run.stderr) || says_ok(&run.stdout)) {
         return Ok(());
     }
