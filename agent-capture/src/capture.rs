@@ -22,6 +22,7 @@ use crate::rules::Rules;
 use crate::search::Searcher;
 use crate::shared::{Message, Shared, monotonic};
 use crate::sockets::Plain;
+use crate::sweep::tracked;
 use crate::verdicts::Verdicts;
 use crate::watcher::{Command, Watcher, admit, admit_running};
 use crate::{
@@ -231,7 +232,10 @@ impl Capture {
             kernel_tls_processes: self.shared.kernel_tls.load(Ordering::Relaxed),
             skipped_bytes: counter(CounterIndex::SkippedBytes),
             lost_control_events: counter(CounterIndex::ControlEvents) + self.shared.lost_messages(),
-            untracked_calls: counter(CounterIndex::CallsUntracked),
+            untracked_calls: counter(CounterIndex::CallsUntracked)
+                + self.shared.evicted_calls.load(Ordering::Relaxed),
+            tracked_connections: tracked(&self.shared),
+            evicted_connections: self.shared.evicted_connections.load(Ordering::Relaxed),
             untracked_processes: counter(CounterIndex::ProcessesUntracked),
             attached_objects: attached.objects.load(Ordering::Relaxed),
             attached_probes: attached.probes.load(Ordering::Relaxed),

@@ -192,6 +192,10 @@ pub struct CaptureStats {
     pub skipped_bytes: u64,
     /// Calls whose bytes could not be followed: nothing is known of them, and their connection begins anew.
     pub untracked_calls: u64,
+    /// Connections in the kernel's table now.
+    pub tracked_connections: u64,
+    /// Connections taken out of it for want of room, those used longest ago; they begin anew with their next call.
+    pub evicted_connections: u64,
     /// Processes that did not fit into the table of processes.
     pub untracked_processes: u64,
     /// Close, shutdown or process events lost because a ring was full.

@@ -17,6 +17,7 @@ mod decode;
 mod elf;
 mod error;
 mod event;
+mod evict;
 mod functions;
 mod go;
 mod heartbeat;

@@ -32,6 +32,10 @@ pub(crate) struct Reader {
     drain_interval: Duration,
     sleep: Duration,
     heartbeat: Heartbeat,
+    /// The last wait ended because there are messages.
+    signalled: bool,
+    /// It is the end: lost events are looked for at once.
+    draining: bool,
     table: Table,
     /// Execs and exits that wait until the data from before them have been handed over.
     pending: VecDeque<Message>,
@@ -57,6 +61,8 @@ impl Reader {
             drain_interval: drain_interval.max(SHORTEST_SLEEP),
             sleep: SHORTEST_SLEEP,
             heartbeat: Heartbeat::new(watchdog),
+            signalled: false,
+            draining: false,
             table: Table::default(),
             pending: VecDeque::new(),
             reconciled: (0, Instant::now()),
@@ -90,6 +96,13 @@ impl Reader {
 
     /// Hands over everything that was in the ring when it was called.
     pub(crate) fn drain(&mut self, sink: Sink<'_>) -> usize {
+        self.draining = true;
+        let events = self.drain_all(sink);
+        self.draining = false;
+        events
+    }
+
+    fn drain_all(&mut self, sink: Sink<'_>) -> usize {
         let mut events = 0;
         let mut deadline = Instant::now() + BUSY_PATIENCE;
         loop {
@@ -105,18 +118,21 @@ impl Reader {
         }
     }
 
-    fn wait(&self, longest: Duration) {
+    fn wait(&mut self, longest: Duration) {
         let timeout = Timespec {
             tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(longest.subsec_nanos()),
         };
         // An interrupted wait is a short one.
-        let _ = poll(&mut [PollFd::new(self.shared.reader(), PollFlags::IN)], Some(&timeout));
+        let ready = poll(&mut [PollFd::new(self.shared.reader(), PollFlags::IN)], Some(&timeout));
+        self.signalled = ready.is_ok_and(|count| count > 0);
     }
 
     fn turn(&mut self, sink: Sink<'_>) -> Turn {
         self.heartbeat.beat(&self.shared);
-        reset(self.shared.reader());
+        if std::mem::take(&mut self.signalled) {
+            reset(self.shared.reader());
+        }
         let mut events = 0;
         let mut counted = |event| {
             events += 1;
@@ -213,6 +229,8 @@ impl Reader {
         let (now, later) = std::mem::take(&mut self.pending).into_iter().partition(|message| match message {
             Message::Process { info, ktime } => info.pid == tgid && *ktime <= generation,
             Message::Exited { pid, ktime } => *pid == tgid && *ktime <= generation,
+            // Harmless if late: it names its generation.
+            Message::Evicted { .. } => false,
         });
         self.pending = later;
         let now: VecDeque<Message> = now;
@@ -237,6 +255,14 @@ impl Reader {
                     self.close(connection, open, ktime, sink);
                 }
                 self.introduce(info, sink);
+            }
+            Message::Evicted { tgid, handle, generation, ends: [egress_end, ingress_end], ktime } => {
+                let Some(tracked) = self.table.get_mut(tgid) else { return };
+                if tracked.connections.get(&handle).is_some_and(|open| open.generation == generation) {
+                    tracked.connections.remove(&handle);
+                    let connection = tracked.id(tgid, handle, generation);
+                    sink(CaptureEvent::Closed { connection, egress_end, ingress_end, ktime });
+                }
             }
             Message::Exited { pid, ktime } => {
                 let Some(tracked) = self.table.remove(pid) else { return };
@@ -281,12 +307,16 @@ impl Reader {
             let connection = tracked.id(tgid, handle, generation);
             sink(CaptureEvent::Closed { connection, egress_end, ingress_end, ktime: monotonic() });
         }
-        let lost = self.shared.maps.counter(CounterIndex::ControlEvents);
         let (known, last) = self.reconciled;
-        if lost == known || last.elapsed() < RECONCILE {
+        if !self.draining && last.elapsed() < RECONCILE {
             return;
         }
+        // A system call, which a turn that finds nothing is to do without.
+        let lost = self.shared.maps.counter(CounterIndex::ControlEvents);
         self.reconciled = (lost, Instant::now());
+        if lost == known {
+            return;
+        }
         for (tgid, tracked) in self.table.iter() {
             for (handle, open) in &tracked.connections {
                 let key = Abi(ConnectionKey { tgid, reserved: 0, handle: *handle });

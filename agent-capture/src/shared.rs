@@ -20,6 +20,8 @@ const MAX_WAITING: usize = 65_536;
 pub(crate) enum Message {
     /// A process came into scope, or runs a new program since `ktime`.
     Process { info: Box<ProcessInfo>, ktime: u64 },
+    /// A connection was taken out of the kernel's table for want of room.
+    Evicted { tgid: u32, handle: u64, generation: u64, ends: [u64; 2], ktime: u64 },
     /// A process ended, or left the scope.
     Exited { pid: u32, ktime: u64 },
 }
@@ -36,6 +38,10 @@ pub(crate) struct Shared {
     pub(crate) kernel_tls: AtomicU64,
     /// What is captured without TLS.
     pub(crate) plain: Plain,
+    /// Of them, those that went for want of room.
+    pub(crate) evicted_connections: AtomicU64,
+    /// Calls in progress that were given up for want of room.
+    pub(crate) evicted_calls: AtomicU64,
     lost_messages: AtomicU64,
     messages: Mutex<VecDeque<Message>>,
     reader: OwnedFd,
@@ -55,6 +61,8 @@ impl Shared {
             io_uring: AtomicU64::new(0),
             kernel_tls: AtomicU64::new(0),
             plain,
+            evicted_connections: AtomicU64::new(0),
+            evicted_calls: AtomicU64::new(0),
             lost_messages: AtomicU64::new(0),
             messages: Mutex::new(VecDeque::new()),
             reader: event()?,

@@ -101,7 +101,12 @@ fn leave_with(ctx: &ProbeContext, returned: i64, bounded: bool) -> u32 {
         return 0;
     }
     if bounded && args.requested != 0 && length > args.requested as u64 {
-        return 0; // No reader or writer does that: this is another function than it was taken for.
+        // No reader or writer does that: this is another function than it was taken for. One with that name is not to be believed any more.
+        if args.site == 0 {
+            forget(tgid, pid_tgid as u32, args.handle);
+            count(CounterIndex::CallsUntracked, 1);
+        }
+        return 0;
     }
     account(tgid, pid_tgid as u32, &args, length);
     if args.direction == EGRESS as u32 {

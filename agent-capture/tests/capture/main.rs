@@ -11,6 +11,7 @@
 mod files;
 mod forms;
 mod harness;
+mod hostile;
 mod processes;
 mod programs;
 mod sockets;

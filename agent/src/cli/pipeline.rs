@@ -22,6 +22,8 @@ use crate::{
     resource::Host,
 };
 
+/// Longest wait of the session before it looks whether it is told anything. The capture drains its ring meanwhile as often as configured.
+const POLL: Duration = Duration::from_millis(100);
 /// Longest time for sending what is still queued at the end.
 const FLUSH: Duration = Duration::from_secs(10);
 
@@ -130,12 +132,8 @@ impl Pipeline {
             None
         };
         let to_exporter = exporter.clone();
-        let options = SessionOptions {
-            poll: config.capture.drain_interval.0,
-            recorder,
-            clock_offset,
-            ceilings: Ceilings::from(&config.limits),
-        };
+        let options =
+            SessionOptions { poll: POLL, recorder, clock_offset, ceilings: Ceilings::from(&config.limits) };
         let session = Session::start(
             Box::new(capture),
             engine,

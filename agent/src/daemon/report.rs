@@ -81,6 +81,10 @@ pub struct CaptureCounters {
     pub kernel_tls_processes: u64,
     /// Reads and writes whose bytes could not be followed.
     pub untracked_calls: u64,
+    /// Connections in the kernel's table now.
+    pub tracked_connections: u64,
+    /// Connections taken out of it for want of room.
+    pub evicted_connections: u64,
     /// Processes that did not fit into the kernel's table.
     pub untracked_processes: u64,
     /// Close, shutdown or process events lost because a ring was full.
@@ -121,6 +125,8 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             kernel_tls_processes,
             skipped_bytes,
             untracked_calls,
+            tracked_connections,
+            evicted_connections,
             untracked_processes,
             lost_control_events,
             attached_objects,
@@ -148,6 +154,8 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             kernel_tls_processes,
             skipped_bytes,
             untracked_calls,
+            tracked_connections,
+            evicted_connections,
             untracked_processes,
             lost_control_events,
             attached_objects,
@@ -288,7 +296,7 @@ pub fn prometheus(report: &StatusReport) -> String {
         "evicted_connections_total",
         "counter",
         "Connections given up.",
-        &[("", engine.evicted_connections)],
+        &[("", drops.evicted_connections)],
     );
     family(
         "shed_connections_total",

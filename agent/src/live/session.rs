@@ -74,7 +74,7 @@ impl LiveStats {
             untracked_calls: self.capture.untracked_calls,
             untracked_processes: self.capture.untracked_processes,
             memory_exchanges: self.engine.memory_exchanges,
-            evicted_connections: self.engine.evicted_connections,
+            evicted_connections: self.engine.evicted_connections + self.capture.evicted_connections,
             record_frames: self.lost_frames,
             io_uring_processes: self.capture.io_uring_processes,
             kernel_tls_processes: self.capture.kernel_tls_processes,
