@@ -56,6 +56,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn prepare(options: &Options) -> Result<()> {
     setup::kernel_toolchain()?;
     build::kernel()?;
+    if options.filter.is_none() && options.package.is_none() {
+        // Nothing here runs them, but the sources are the same: they have to compile.
+        build::kernel_for(if std::env::consts::ARCH == "aarch64" { "x86_64" } else { "aarch64" })?;
+    }
     if !options.unit {
         for missing in clients::install(false)? {
             ui::note(&format!("    not available: {missing}"));
