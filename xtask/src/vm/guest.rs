@@ -46,12 +46,7 @@ pub(super) struct Step {
 }
 
 /// Builds the tests and puts everything into `image`. Returns what the guest will run.
-pub(super) fn build(
-    folder: &Path,
-    image: &Path,
-    kernels: &[Kernel],
-    filter: Option<&str>,
-) -> Result<Vec<Step>> {
+pub(super) fn build(folder: &Path, image: &Path, kernels: &[Kernel], filter: &[String]) -> Result<Vec<Step>> {
     let suite = vec![
         Step { name: "doctor", program: wirespan()?, arguments: vec!["doctor".to_owned()] },
         Step {
@@ -59,8 +54,8 @@ pub(super) fn build(
             program: test_program("agent-capture", "capture")?,
             arguments: ["--test-threads=1", "--show-output"]
                 .into_iter()
-                .chain(filter)
                 .map(str::to_owned)
+                .chain(filter.iter().cloned())
                 .collect(),
         },
     ];

@@ -25,8 +25,8 @@ pub(crate) struct Options {
     /// Only kernels of Debian suites whose name contains this; the table is then printed and not written
     #[arg(long)]
     suite: Option<String>,
-    /// Only tests whose name contains this; the table is then printed and not written
-    filter: Option<String>,
+    /// Only tests whose name contains one of these; the table is then printed and not written
+    filter: Vec<String>,
     /// Fetch the kernels again, whatever is there
     #[arg(long)]
     refresh: bool,
@@ -52,8 +52,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("no kernel to boot:\n  {}", refused.join("\n  "));
     }
     let image = folder.join("guest.cpio");
-    let suite = guest::build(&folder, &image, &kernels, options.filter.as_deref())?;
-    let whole = options.suite.is_none() && options.filter.is_none();
+    let suite = guest::build(&folder, &image, &kernels, &options.filter)?;
+    let whole = options.suite.is_none() && options.filter.is_empty();
     let page = paths::root()?.join("docs/kernels.md");
     let (mut outcomes, mut text) = (Vec::new(), String::new());
     let waiting = Mutex::new(kernels.into_iter().enumerate().collect::<VecDeque<_>>());
