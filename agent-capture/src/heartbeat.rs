@@ -13,12 +13,13 @@ const PART: u32 = 16;
 pub(crate) struct Heartbeat {
     /// After so long without a beat nothing is copied. Zero: no beat is needed.
     patience: Duration,
-    last: Instant,
+    /// `None`: no beat yet. A capture that is being set up has nobody to read from.
+    last: Option<Instant>,
 }
 
 impl Heartbeat {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { patience, last: Instant::now() }
+        Self { patience, last: None }
     }
 
     /// Called as often as there is something to do: beats when it is time to. One system call then.
@@ -26,16 +27,18 @@ impl Heartbeat {
         if self.patience.is_zero() {
             return;
         }
-        let since = self.last.elapsed();
-        if since < self.patience / PART {
+        let since = self.last.map(|last| last.elapsed());
+        if since.is_some_and(|since| since < self.patience / PART) {
             return;
         }
-        self.last = Instant::now();
+        self.last = Some(Instant::now());
         if let Err(error) = shared.maps.tell(AgentIndex::Heartbeat, monotonic()) {
             // The programs fall silent then, and count what they do not copy.
             tracing::error!(%error, "the kernel programs cannot be told that they are listened to");
         }
-        if since > self.patience {
+        if let Some(since) = since
+            && since > self.patience
+        {
             tracing::warn!(
                 "nothing was read from the kernel for {} ms: meanwhile nothing was captured",
                 since.as_millis()

@@ -241,7 +241,7 @@ fn dispensable(refused: Vec<(&'static str, CaptureError)>) -> Result<Vec<String>
 }
 
 /// Whether attachments can carry a number.
-fn has_cookies() -> bool {
+pub(crate) fn has_cookies() -> bool {
     let helper = is_helper_supported(ProgramType::KProbe, BpfHelper::BPF_FUNC_get_attach_cookie);
     helper.unwrap_or(false) && aya::features().bpf_perf_link()
 }

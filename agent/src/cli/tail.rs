@@ -126,11 +126,11 @@ async fn captured(args: &TailArgs, printer: Printer) -> anyhow::Result<Exit> {
     let printer = Arc::new(Mutex::new((printer, None::<io::Error>)));
     let to_printer = Arc::clone(&printer);
     let filter = args.filter.clone();
-    let (pipeline, ()) = Pipeline::start(
+    let (pipeline, by_link) = Pipeline::start(
         &config,
         pipeline::scope(&args.scope.section()),
         args.capture.service_name.as_deref(),
-        |_| Ok(()),
+        |capture| Ok(capture.has_multi_links()),
         move |output| {
             if filter.accepts(&output.record) {
                 let mut printer = to_printer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,6 +140,11 @@ async fn captured(args: &TailArgs, printer: Printer) -> anyhow::Result<Exit> {
             }
         },
     )?;
+    if config.security.seccomp
+        && let Err(error) = agent_capture::deny_system_calls(by_link)
+    {
+        tracing::debug!("{error}");
+    }
     let mut end = pin!(signals::end());
     loop {
         tokio::select! {
