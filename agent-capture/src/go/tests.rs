@@ -116,3 +116,45 @@ fn no_damage_makes_it_panic() {
         }
     });
 }
+
+/// An executable without sections that holds a table of Go 1.16 and 1.17, with two functions.
+fn with_old_table() -> Vec<u8> {
+    const PLACE: u64 = 0x40_0000;
+    let words = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let names = b"main.main\0crypto/tls.(*Conn).writeRecordLocked\0\0";
+    let (begin, end) = (64, 64 + names.len() as u64);
+    let mut table = vec![0xfa, 0xff, 0xff, 0xff, 0, 0, 1, 8];
+    table.extend(words(&[2, 0, begin, end, end, end, end]));
+    table.extend(names);
+    // Entries, the end of the last function, and behind them the descriptions that they lead to.
+    table.extend(words(&[PLACE + 0x800, 40, PLACE + 0x900, 56, PLACE + 0xa00]));
+    table.extend(words(&[PLACE + 0x800, 0, PLACE + 0x900, 10]));
+    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+    file.resize(16, 0);
+    file.extend([2, 0, 62, 0, 1, 0, 0, 0]);
+    file.extend(words(&[PLACE, 64, 0]));
+    file.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    file.extend([1, 0, 0, 0, 5, 0, 0, 0]);
+    file.extend(words(&[0, PLACE, PLACE, 0x1000, 0x1000, 0x1000]));
+    file.resize(0x200, 0);
+    file.extend(table);
+    file.resize(0x1000, 0);
+    file
+}
+
+#[test]
+fn the_table_of_the_first_versions_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("old");
+    std::fs::write(&path, with_old_table()).unwrap();
+    let file = File::open(&path).unwrap();
+    let elf = Elf::read(&file).unwrap();
+    let table = Table::find(&elf).unwrap().unwrap();
+    assert_eq!(table.packages(&elf).unwrap(), ["crypto/tls"]);
+    let found = table.functions(&elf, &["crypto/tls.(*Conn).writeRecordLocked", "Locked"]).unwrap();
+    let image = Image::new(&elf).unwrap();
+    let start = table.text_start(&elf, &image).unwrap();
+    let extents: Vec<_> =
+        found.iter().map(|found| (found.name, start.extent(&image, found.function).unwrap())).collect();
+    assert_eq!(extents, [(0, Extent { address: 0x40_0900, size: 0x100 })]);
+}
