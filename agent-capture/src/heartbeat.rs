@@ -40,7 +40,7 @@ impl Heartbeat {
             && since > self.patience
         {
             tracing::warn!(
-                "nothing was read from the kernel for {} ms: meanwhile nothing was captured",
+                "nothing was read from the kernel for {} ms: once an eighth of the ring buffer was full, nothing was captured",
                 since.as_millis()
             );
         }

@@ -74,12 +74,13 @@ fn stop_file(folder: &Path) -> std::path::PathBuf {
 #[test]
 fn a_stopped_agent_is_quiet_and_goes_on_when_it_is_continued() -> Result<()> {
     skip_if!(need::kernel_and(&[Program::Python])?);
-    let config = "limits:\n  watchdog: 300ms\n";
+    let config = "capture:\n  ring_size: 256KiB\nlimits:\n  watchdog: 300ms\n";
     let mut steady = Steady::start("/gap=10/chunks=50/v1/chat/completions", 2, config)?;
     steady.agent.signal("STOP")?;
-    // Answers are streamed, so that one is under way whenever the patience ends. The first part of this falls into the patience of the kernel programs, the rest is left out.
+    // Answers are streamed, so that one is under way whenever the patience ends. The first part of this falls into the
+    // patience of the kernel programs, and goes on to the part of the ring that may fill; the rest is left out.
     std::thread::sleep(Duration::from_millis(600));
-    steady.go_on(6)?;
+    steady.go_on(20)?;
     steady.agent.signal("CONT")?;
     steady.agent.wait_for("word of the stall", |_, stderr| stderr.contains("nothing was captured"))?;
     steady.go_on(6)?;

@@ -112,8 +112,8 @@ pub struct LimitsSection {
     pub memory: Option<ByteSize>,
     /// CPU time is measured over so long; and after so long below the ceilings connections are taken on again.
     pub window: Span,
-    /// When wirespan has not read from the kernel for so long (it is stopped, or starved), the probes stop copying until it does, and count
-    /// what they leave out. 0s: never; then the ring buffer fills, and what does not fit is counted.
+    /// When wirespan has not read from the kernel for so long (it is stopped, or starved), and an eighth of the ring buffer is full, the probes
+    /// stop copying until it does, and count what they leave out. 0s: never; then the ring buffer fills, and what does not fit is counted.
     pub watchdog: Span,
 }
 
