@@ -17,7 +17,7 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 use crate::abi::Abi;
 use crate::error::chain;
-use crate::functions::{PROGRAMS, REQUIRED};
+use crate::functions::{JAVA, PROGRAMS, REQUIRED};
 use crate::multi::MultiPrograms;
 use crate::settings::Settings;
 use crate::shared::monotonic;
@@ -173,7 +173,7 @@ impl Kernel {
         let cookies = has_cookies();
         let mut ebpf = create(config, &settings, offsets, cookies)?;
         fill_rules(&mut ebpf, &settings)?;
-        let (multi, mut refused) = load_probes(&mut ebpf, config.perf_events)?;
+        let (multi, mut refused) = load_probes(&mut ebpf, config)?;
         for (category, name) in TRACEPOINTS {
             let tracepoint: &mut TracePoint = program_mut(&mut ebpf, name)?;
             tracepoint.load().map_err(|error| program_error(name, &error))?;
@@ -212,13 +212,17 @@ impl Kernel {
 /// Loads the uprobe programs in the form in which this kernel attaches them. Also returns what was refused and can be done without.
 fn load_probes(
     ebpf: &mut Ebpf,
-    perf_events: bool,
+    config: &CaptureConfig,
 ) -> Result<(Option<MultiPrograms>, Vec<String>), CaptureError> {
-    if !perf_events && let Some((multi, refused)) = MultiPrograms::load(OBJECT, ebpf, &PROGRAMS)? {
+    let wanted: Vec<&'static str> =
+        PROGRAMS.into_iter().filter(|program| config.java || *program != JAVA).collect();
+    if !config.perf_events
+        && let Some((multi, refused)) = MultiPrograms::load(OBJECT, ebpf, &wanted)?
+    {
         return Ok((Some(multi), dispensable(refused)?));
     }
     let mut refused = Vec::new();
-    for program in PROGRAMS {
+    for program in wanted {
         let probe: &mut UProbe = program_mut(ebpf, program)?;
         if let Err(error) = probe.load() {
             refused.push((program, program_error(program, &error)));

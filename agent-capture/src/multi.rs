@@ -7,7 +7,10 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
 use std::io;
+use std::num::NonZero;
 use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
 
 use aya::Ebpf;
 use aya::maps::Map;
@@ -84,6 +87,9 @@ pub(crate) struct MultiPrograms {
     programs: HashMap<&'static str, OwnedFd>,
 }
 
+/// Threads that load programs, at most.
+const MAX_LOADERS: usize = 8;
+
 /// A program that the kernel refused, and its words.
 pub(crate) type Refusal = (&'static str, CaptureError);
 
@@ -96,19 +102,18 @@ impl MultiPrograms {
         names: &[&'static str],
     ) -> Result<Option<(Self, Vec<Refusal>)>, CaptureError> {
         let object = relocated(object, ebpf)?;
+        // One program is enough to ask for the links.
+        if let Some(Ok(program)) = names.first().map(|name| load(&object, name))
+            && !is_supported(&program)
+        {
+            return Ok(None);
+        }
         let mut programs = HashMap::new();
         let mut refused = Vec::new();
-        for name in names {
-            let loaded = load(&object, name);
-            // One program is enough to ask for the links.
-            if let (true, Ok(program)) = (programs.is_empty(), &loaded)
-                && !is_supported(program)
-            {
-                return Ok(None);
-            }
+        for (name, loaded) in load_all(&object, names) {
             match loaded {
-                Ok(program) => drop(programs.insert(*name, program)),
-                Err(error) => refused.push((*name, error)),
+                Ok(program) => drop(programs.insert(name, program)),
+                Err(error) => refused.push((name, error)),
             }
         }
         Ok(Some((Self { programs }, refused)))
@@ -182,6 +187,27 @@ fn descriptor(map: &Map) -> Option<RawFd> {
         | Map::RingBuf(data) => Some(data.fd().as_fd().as_raw_fd()),
         _ => None,
     }
+}
+
+/// Loads programs on every processor there is: the verifier takes a second for some of them.
+fn load_all(object: &Object, names: &[&'static str]) -> Vec<(&'static str, Result<OwnedFd, CaptureError>)> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut loaded = Vec::new();
+        while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+            loaded.push((*name, load(object, name)));
+        }
+        loaded
+    };
+    let others = available_parallelism().map_or(1, NonZero::get).min(MAX_LOADERS) - 1;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..others)
+            .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, worker).ok())
+            .collect();
+        let mut loaded = worker();
+        loaded.extend(threads.into_iter().filter_map(|thread| thread.join().ok()).flatten());
+        loaded
+    })
 }
 
 fn load(object: &Object, name: &str) -> Result<OwnedFd, CaptureError> {

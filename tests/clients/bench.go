@@ -16,6 +16,7 @@ import (
 	"os"
 	"sort"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -45,6 +46,9 @@ func main() {
 	pool.AppendCertsFromPEM(pem)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 	body := []byte(`{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "measure"}]}`)
+	if strings.HasSuffix(os.Args[1], "/orders") {
+		body = []byte(`{"customer": "example-17", "items": [{"article": "lamp", "count": "2", "note": "measure"}]}`)
+	}
 	call := func() {
 		answer, err := client.Post(os.Args[1], "application/json", bytes.NewReader(body))
 		check(err)

@@ -5,7 +5,9 @@ import https from 'node:https';
 
 const [url, calls, go] = process.argv.slice(2);
 const agent = new https.Agent({ keepAlive: true, maxSockets: 1, ca: fs.readFileSync(process.env.NODE_EXTRA_CA_CERTS) });
-const body = JSON.stringify({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'measure' }] });
+const order = { customer: 'example-17', items: [{ article: 'lamp', count: '2', note: 'measure' }] };
+const chat = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'measure' }] };
+const body = JSON.stringify(url.endsWith('/orders') ? order : chat);
 
 function call() {
   return new Promise((resolve, reject) => {

@@ -19,6 +19,8 @@ def plain_client():
     context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
     connection = http.client.HTTPSConnection(parts.hostname, parts.port, context=context)
     body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "measure"}]}
+    if url.endswith("/orders"):
+        body = {"customer": "example-17", "items": [{"article": "lamp", "count": "2", "note": "measure"}]}
     if kind == "stream":
         body.update(stream=True, stream_options={"include_usage": True})
     text = json.dumps(body)

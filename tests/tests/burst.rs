@@ -80,7 +80,6 @@ fn too_much(size: usize, volume: usize) -> Result<()> {
         let burst = Burst { size, connections, volume };
         let account = burst.run("capture:\n  ring_size: 64KiB\n  drain_interval: 1s\n")?;
         ensure!(account.captured > 0, "{burst:?}: {account:?}");
-        println!("{burst:?}: {account:?}");
         lost += account.lost;
     }
     ensure!(lost > 0, "nothing was lost, so nothing was tested");

@@ -2,15 +2,17 @@
 
 use std::collections::HashSet;
 
+use agent_capture::CaptureConfig;
 use aya::programs::{ProgramInfo, loaded_programs};
 
-use crate::harness::Session;
+use crate::harness::{Session, patient};
 
 #[test]
 fn every_program_passes_the_verifier() {
     // Other captures may run on this host.
     let before: HashSet<u32> = loaded_programs().flatten().map(|program| program.id()).collect();
-    let Some(_session) = Session::default() else { return };
+    let config = CaptureConfig { java: true, ..patient() };
+    let Some(_session) = Session::start(&config) else { return };
     let new: Vec<ProgramInfo> =
         loaded_programs().flatten().filter(|program| !before.contains(&program.id())).collect();
     for program in &new {

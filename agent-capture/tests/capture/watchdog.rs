@@ -43,7 +43,11 @@ fn a_stalled_reader_quiets_the_probes_and_what_they_leave_out_is_counted() {
     // What came after the stall is at its right place.
     let stream = session.collected.only();
     let after = stream.egress.iter().find(|(offset, _)| *offset == received.len() as u64);
-    assert!(after.is_some_and(|(_, bytes)| bytes.starts_with(b"POST /sum")), "{} chunks", stream.egress.len());
+    assert!(
+        after.is_some_and(|(_, bytes)| bytes.starts_with(b"POST /sum")),
+        "{} chunks",
+        stream.egress.len()
+    );
     assert_eq!(stream.closed, Some((received_in_all.len() as u64, sent_in_all.len() as u64)));
 }
 

@@ -35,7 +35,7 @@ fn every_loss_has_a_point_for_its_cause() {
     let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
     let lost = metrics.iter().find(|metric| metric.name == "wirespan.capture.lost").unwrap();
     let Some(Data::Sum(sum)) = &lost.data else { panic!("a sum") };
-    assert_eq!(sum.data_points.len(), 4);
+    assert_eq!(sum.data_points.len(), 6);
     assert!(data_points(&request) > 10);
     assert!(PipelineReport::new(Attributes::new(), Temporality::Delta, 1).collect(&[], 2).is_none());
 }
