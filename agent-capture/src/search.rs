@@ -120,9 +120,23 @@ impl<T: Send + 'static> Searcher<T> {
 
 fn run<T>(cache: Option<&Cache>, tag: T, file: File, shown: PathBuf) -> Found<T> {
     // A search that panics is a defect; it must not take the capture with it.
-    let searched = catch_unwind(AssertUnwindSafe(|| search(cache, &file)))
-        .unwrap_or_else(|_| Err(ElfError::Read(std::io::Error::other("the search panicked"))));
+    let searched = catch_unwind(AssertUnwindSafe(|| match quick(&file)? {
+        Some(searched) => Ok(searched),
+        None => search(cache, &file),
+    }))
+    .unwrap_or_else(|_| Err(ElfError::Read(std::io::Error::other("the search panicked"))));
     Found { tag, file, shown, searched }
+}
+
+/// The functions of a large file that have names. They are found in less time than it takes to read the file, as the cache would have to do to
+/// know it again; and whoever has just started it is about to call them. A file with names is not searched for further ones by structure.
+fn quick(file: &File) -> Result<Option<Searched>, ElfError> {
+    if file.metadata()?.len() <= SMALL {
+        return Ok(None);
+    }
+    let moves = |findings: &Findings| findings.sites.iter().any(|site| site.function.moves_bytes());
+    let findings = sites::find_named(file)?.filter(moves);
+    Ok(findings.map(|findings| Searched { findings: Some(findings), ..Searched::default() }))
 }
 
 /// What a file holds, from the cache if it is the same.

@@ -43,6 +43,9 @@ pub(crate) struct Findings {
 /// A way to find functions. It has to reject a file that holds nothing for it cheaply: every mapped file passes through all of them.
 type Finder = fn(&Elf<'_>) -> Result<Option<Findings>, ElfError>;
 
+/// The first of [`FINDERS`]: those that go by names.
+const BY_NAME: usize = 3;
+
 /// Every way, and what each is called in messages.
 const FINDERS: &[(&str, Finder)] = &[
     ("symbols", by_symbols),
@@ -60,12 +63,20 @@ pub(crate) fn find(file: &File) -> Result<Option<Findings>, ElfError> {
     find_for(Machine::NATIVE, file)
 }
 
+/// Finds those that have a name, which takes a few milliseconds however large the file is.
+pub(crate) fn find_named(file: &File) -> Result<Option<Findings>, ElfError> {
+    Ok(find_by(&Elf::read_for(Machine::NATIVE, file)?, FINDERS.get(..BY_NAME).unwrap_or_default()))
+}
+
 /// Finds those of a file for `machine`.
 pub(crate) fn find_for(machine: Machine, file: &File) -> Result<Option<Findings>, ElfError> {
-    let elf = Elf::read_for(machine, file)?;
+    Ok(find_by(&Elf::read_for(machine, file)?, FINDERS))
+}
+
+fn find_by(elf: &Elf<'_>, finders: &[(&str, Finder)]) -> Option<Findings> {
     let mut all: Option<Findings> = None;
-    for (name, finder) in FINDERS {
-        let found = finder(&elf).unwrap_or_else(|error| {
+    for (name, finder) in finders {
+        let found = finder(elf).unwrap_or_else(|error| {
             Some(Findings {
                 problems: vec![format!("looking for TLS functions by {name}: {error}")],
                 ..Findings::default()
@@ -78,7 +89,7 @@ pub(crate) fn find_for(machine: Machine, file: &File) -> Result<Option<Findings>
         all.sites.append(&mut found.sites);
         all.problems.append(&mut found.problems);
     }
-    Ok(all)
+    all
 }
 
 /// By the tables of symbols.
