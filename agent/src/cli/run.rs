@@ -75,7 +75,11 @@ async fn serve(path: &Path, mut config: Config) -> anyhow::Result<Exit> {
         &config,
         scope,
         None,
-        |capture| Ok((capture.has_multi_links(), capture.refused_programs().to_vec())),
+        |capture| {
+            // Processes that are to come find their library probed.
+            capture.prepare_libraries()?;
+            Ok((capture.has_multi_links(), capture.refused_programs().to_vec()))
+        },
         move |output| {
             to_store.push(output.record.clone());
         },
