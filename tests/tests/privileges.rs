@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -85,12 +86,19 @@ fn the_daemon_gives_up_the_rest_and_attaches_to_what_comes_later() -> Result<()>
     // Its libraries are found, searched and attached to only now.
     let standin = Standin::start()?;
     process::run(&mut python_sdk(&standin, "chat", "", &["--calls", "20"])?)?.succeeded()?;
-    let status = process::run(daemon.ask("status")?.arg("--json"))?.succeeded()?.stdout;
-    let status: Value = serde_json::from_str(&status)?;
-    let number = |pointer: &str| status.pointer(pointer).and_then(Value::as_u64);
-    ensure!(number("/capture/attached_probes") > Some(0), "{status}");
-    ensure!(number("/engine/calls") > Some(0), "{status}");
-    ensure!(number("/capture/failed_objects") == Some(0), "{status}");
+    // The daemon publishes its figures once a second.
+    let deadline = Instant::now() + process::PATIENCE;
+    loop {
+        let status = process::run(daemon.ask("status")?.arg("--json"))?.succeeded()?.stdout;
+        let status: Value = serde_json::from_str(&status)?;
+        let number = |pointer: &str| status.pointer(pointer).and_then(Value::as_u64);
+        ensure!(number("/capture/failed_objects") == Some(0), "{status}");
+        if number("/capture/attached_probes") > Some(0) && number("/engine/calls") > Some(0) {
+            break;
+        }
+        ensure!(Instant::now() < deadline, "nothing was captured: {status}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     Ok(())
 }
 
