@@ -1,6 +1,7 @@
 //! Debian's packages of any suite and architecture: fetched with lists of their own and unpacked below a folder. The host's packages and
 //! lists are not touched.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,10 +10,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::{apt, clients, exec, paths};
 
-/// Debian's archive.
-pub(crate) const ARCHIVE: &str = "http://deb.debian.org/debian";
-/// The archive of its security updates.
-pub(crate) const SECURITY: &str = "http://deb.debian.org/debian-security";
+/// Debian's archive: the folder that its mirrors keep it in.
+pub(crate) const ARCHIVE: &str = "debian";
+/// The archive of its security updates, likewise.
+pub(crate) const SECURITY: &str = "debian-security";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// apt with lists of its own.
@@ -39,12 +40,18 @@ impl Apt {
             fs::create_dir_all(&path).with_context(|| format!("could not create {}", path.display()))?;
         }
         let sources = folder.join("apt/etc/sources.list");
-        let lines: String = suites
-            .iter()
-            .map(|(archive, name)| {
-                format!("deb [arch={architecture} signed-by={KEYRING}] {archive} {name} main\n")
-            })
-            .collect();
+        let mirrors = exec::output(Command::new("apt-get").args([
+            "indextargets",
+            "--format",
+            "$(REPO_URI)",
+            "Identifier: Packages",
+        ]))?;
+        let mut lines = String::new();
+        for (archive, name) in suites {
+            let mirror = mirror_of(&mirrors, archive)
+                .with_context(|| format!("none of apt's sources is a mirror of the archive `{archive}`"))?;
+            writeln!(lines, "deb [arch={architecture} signed-by={KEYRING}] {mirror} {name} main")?;
+        }
         fs::write(&sources, lines).with_context(|| format!("could not write {}", sources.display()))?;
         let shown = |name: &str| folder.join(name).display().to_string();
         let mut options = vec![
@@ -100,5 +107,24 @@ impl Apt {
             )?;
         }
         Ok(())
+    }
+}
+
+/// The address of an archive among those that this system's apt uses. Others keep folders of the same name deeper below.
+fn mirror_of<'a>(addresses: &'a str, archive: &str) -> Option<&'a str> {
+    let is_archive = |address: &&str| address.trim_end_matches('/').rsplit('/').next() == Some(archive);
+    addresses.lines().filter(is_archive).min_by_key(|address| address.matches('/').count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_of_this_system_is_taken() {
+        let addresses = "http://vendor.example/linux/debian/\nhttp://mirror.example/debian/\nhttp://mirror.example/debian-security/\n";
+        assert_eq!(mirror_of(addresses, ARCHIVE), Some("http://mirror.example/debian/"));
+        assert_eq!(mirror_of(addresses, SECURITY), Some("http://mirror.example/debian-security/"));
+        assert_eq!(mirror_of("http://vendor.example/apt/\n", ARCHIVE), None);
     }
 }
