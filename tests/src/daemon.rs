@@ -28,7 +28,12 @@ impl Daemon {
         let file = folder.path().join("wirespan.yaml");
         let text = format!("{config}\napi:\n  socket: {}\n", socket.display());
         std::fs::write(&file, text).context("configuration")?;
-        let process = process::start(Command::new(need::wirespan()?).arg("run").arg("--config").arg(&file))?;
+        let process = process::start(
+            Command::new(need::wirespan()?)
+                .args(["run", "--config"])
+                .arg(&file)
+                .env("WIRESPAN_LOG", "warn,agent_capture=info"),
+        )?;
         let mut daemon = Self { process, folder };
         let deadline = std::time::Instant::now() + process::PATIENCE;
         while !process::run(&mut daemon.ask("status")?)?.status.success() {

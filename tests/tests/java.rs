@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 use wirespan_tests::capture::{self, Exec};
+use wirespan_tests::daemon::Daemon;
 use wirespan_tests::process;
 use wirespan_tests::programs::{self, Program};
 use wirespan_tests::standin::Standin;
@@ -93,6 +96,40 @@ fn a_running_machine_gets_the_agent() -> Result<()> {
         agree::all(&captured.records, &standin.seen())?;
     }
     Ok(())
+}
+
+/// Waits until it holds.
+fn wait_until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + process::PATIENCE;
+    while !holds()? {
+        ensure!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// The daemon has given up its rights and forbidden itself most system calls by then.
+#[test]
+fn the_daemon_loads_it_into_what_comes_later() -> Result<()> {
+    skip_if!(obstacle()?);
+    let java = programs::find(Program::Jdk)?.canonicalize()?;
+    let mut daemon = Daemon::start(&format!(
+        "capture:\n  java: true\n  scope:\n    executables: [\"{}\"]\n",
+        java.display()
+    ))?;
+    let standin = Standin::start()?;
+    let folder = tempfile::tempdir()?;
+    let go = folder.path().join("go");
+    let mut client = process::start(&mut client(&java, &standin, "http1", Some(&go)))?;
+    client.wait_for("its start", |stdout, _| stdout.contains("waiting"))?;
+    wait_until("the agent", || Ok(daemon.process.stderr()?.contains("was loaded into a Java process")))?;
+    std::fs::write(&go, "")?;
+    client.wait_for("the end", |stdout, _| stdout.contains("ok "))?;
+    wait_until("every call", || {
+        let status = process::run(daemon.ask("status")?.arg("--json"))?.succeeded()?.stdout;
+        let status: Value = serde_json::from_str(&status)?;
+        Ok(status.pointer("/engine/calls").and_then(Value::as_u64) == Some(CALLS as u64))
+    })
 }
 
 #[test]

@@ -51,16 +51,26 @@ pub(super) fn load(pid: u32, stem: &str, jar: &[u8]) -> Result<bool, LoadError> 
     let directory =
         Directory::open_in(&proc_path(pid, "root"), Path::new("/tmp")).map_err(system("opening its /tmp"))?;
     let name = directory.place(stem, jar).map_err(system("writing the agent to its /tmp"))?;
+    let path = format!("/tmp/{name}");
+    let begun = Instant::now();
+    loop {
+        let Some(connection) = connect(pid, &identity, &directory)? else { return Ok(false) };
+        match ask(connection, &path) {
+            Ok(()) => return Ok(true),
+            // A machine listens before it can load anything: until its start is over it answers with an error of its own.
+            Err(LoadError::Refused(_)) if begun.elapsed() < PATIENCE => std::thread::sleep(10 * PAUSE),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A connection to the virtual machine, which is made to listen if it does not yet. `None`: the process has ended.
+fn connect(pid: u32, identity: &Identity, directory: &Directory) -> Result<Option<UnixStream>, LoadError> {
     let socket = format!(".java_pid{}", identity.inner_pid);
-    let connection = match directory.connect(&socket) {
-        Ok(connection) => connection,
-        Err(_) => match wake(pid, &identity, &directory, &socket)? {
-            Some(connection) => connection,
-            None => return Ok(false),
-        },
-    };
-    ask(connection, &format!("/tmp/{name}"))?;
-    Ok(true)
+    match directory.connect(&socket) {
+        Ok(connection) => Ok(Some(connection)),
+        Err(_) => wake(pid, identity, directory, &socket),
+    }
 }
 
 /// What is needed to know of the process.
