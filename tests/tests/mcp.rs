@@ -64,7 +64,7 @@ fn compare(mode: &str) -> Result<()> {
             ensure!(text(record, "gen_ai.operation.name") == operation, "{place}");
             if let Some(said) = fact["said"].as_str() {
                 let result = record.attributes.get("gen_ai.tool.call.result");
-                let found = result.and_then(|result| result["content"][0]["text"].as_str());
+                let found = result.and_then(|result| result.pointer("/content/0/text")?.as_str());
                 ensure!(found == Some(said), "{place}: {result:?}");
             }
             if let Some(tools) = fact.get("tools") {
