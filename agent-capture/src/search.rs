@@ -204,11 +204,15 @@ mod tests {
 
     use super::*;
 
+    /// Large enough to be kept.
     fn library(directory: &Path, name: &str, symbol: &str) -> Option<PathBuf> {
+        library_of(2 << 20, directory, name, symbol)
+    }
+
+    fn library_of(size: u64, directory: &Path, name: &str, symbol: &str) -> Option<PathBuf> {
         let (input, output) = (directory.join("source.c"), directory.join(name));
-        // Large enough to be kept.
         let source =
-            format!("char space[2 << 20] = {{ 1 }}; int {symbol}(void *s, void *b, int n) {{ return n; }}");
+            format!("char space[{size}] = {{ 1 }}; int {symbol}(void *s, void *b, int n) {{ return n; }}");
         std::fs::write(&input, source).unwrap();
         let made =
             Command::new("cc").args(["-O1", "-fPIC", "-shared", "-o"]).args([&output, &input]).status();
@@ -256,6 +260,24 @@ mod tests {
         let searched = search(Some(&cache), &File::open(&forged).unwrap()).unwrap();
         assert!(!searched.was_known);
         assert_ne!(searched.findings, first.findings);
+    }
+
+    #[test]
+    fn a_large_file_with_names_is_neither_read_whole_nor_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let large = |name, symbol| library_of(SMALL + 1, directory.path(), name, symbol);
+        let (Some(named), Some(other)) = (large("a.so", "SSL_read"), large("b.so", "other")) else { return };
+        let file = File::open(&named).unwrap();
+        let found = quick(&file).unwrap().unwrap();
+        assert_eq!(found.findings, sites::find(&file).unwrap());
+        assert_eq!((found.key, found.was_known), (None, false));
+        assert!(quick(&File::open(&other).unwrap()).unwrap().is_none());
+        let folder = directory.path().join("cache");
+        let cache = Cache::open(&folder).unwrap();
+        assert!(run(Some(&cache), (), file, named).searched.unwrap().findings.is_some());
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+        run(Some(&cache), (), File::open(&other).unwrap(), other).searched.unwrap();
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     }
 
     #[test]
