@@ -63,6 +63,8 @@ pub(crate) struct AttachCounts {
     pub(crate) failed_objects: AtomicU64,
     /// Files that were not searched because it was known what they hold.
     pub(crate) known_objects: AtomicU64,
+    /// Files that a process had begun to use when they got their probes.
+    pub(crate) late_objects: AtomicU64,
     /// Places found by structure that are attached and not proven.
     pub(crate) candidates_open: AtomicU64,
     pub(crate) candidates_confirmed: AtomicU64,
@@ -174,6 +176,9 @@ impl Attacher {
         };
         let outcome = outcome(edition.id, &known);
         self.files.insert(edition.id, (edition, known));
+        if ticket.is_none() {
+            count_late(outcome, shown, counts);
+        }
         told(outcome, ticket)
     }
 
@@ -185,9 +190,13 @@ impl Attacher {
             if !self.files.get(&edition.id).is_some_and(|(known, _)| *known == edition) {
                 continue;
             }
+            let shown = found.shown.clone();
             let known = self.attach_found(found, counts);
             let outcome = outcome(edition.id, &known);
             if let Some((_, Known::Searching(waiting))) = self.files.insert(edition.id, (edition, known)) {
+                if waiting.is_empty() {
+                    count_late(outcome, &shown, counts);
+                }
                 for ticket in waiting {
                     told(outcome, Some(&ticket));
                 }
@@ -398,6 +407,14 @@ fn outcome(id: FileId, known: &Known) -> Outcome {
         Known::Searching(_) => Outcome::Searching,
         Known::Plain => Outcome::Plain,
         Known::Probed(_) => Outcome::Probed(id),
+    }
+}
+
+/// Nobody waited for this file: a process uses it already. What it did before is not seen, and how much that was, nobody knows.
+fn count_late(outcome: Outcome, shown: &Path, counts: &AttachCounts) {
+    if matches!(outcome, Outcome::Probed(_)) {
+        counts.late_objects.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(file = %shown.display(), "probed while a process uses it: calls that it made before are not captured");
     }
 }
 

@@ -241,6 +241,7 @@ impl Capture {
             attached_probes: attached.probes.load(Ordering::Relaxed),
             failed_objects: attached.failed_objects.load(Ordering::Relaxed),
             known_objects: attached.known_objects.load(Ordering::Relaxed),
+            late_objects: attached.late_objects.load(Ordering::Relaxed),
             candidates_open: attached.candidates_open.load(Ordering::Relaxed),
             candidates_confirmed: attached.candidates_confirmed.load(Ordering::Relaxed),
             candidates_refuted: attached.candidates_refuted.load(Ordering::Relaxed),

@@ -208,6 +208,9 @@ pub struct CaptureStats {
     pub failed_objects: u64,
     /// Files that were not searched, because what they hold was kept from an earlier run or of another file with the same content.
     pub known_objects: u64,
+    /// Files that a process in scope had begun to use when they got their probes: it is not known what it called before. Files that were
+    /// prepared, and those of processes that ran at the start, are not among them.
+    pub late_objects: u64,
     /// Places found by the structure of the code that have probes and wait for proof.
     pub candidates_open: u64,
     /// Those through which plaintext has passed.

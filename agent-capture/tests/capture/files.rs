@@ -71,6 +71,8 @@ fn a_library_that_is_upgraded_overwritten_or_deleted_is_followed() {
         std::fs::remove_file(&library).unwrap();
         assert!(session.stats().attached_objects > 0);
     });
+    // Each was in use before anybody knew it.
+    assert!(session.stats().late_objects > 0, "{:?}", session.stats());
     // Nobody has any of them mapped any more.
     session.poll_until("detaching", |session| session.stats().attached_objects == 0);
     assert_eq!(session.stats().attached_probes, 0);

@@ -90,6 +90,7 @@ fn a_command_name_brings_processes_into_scope() {
         return;
     };
     session.capture.prepare_libraries().unwrap();
+    assert_eq!(session.stats().late_objects, 0);
     let server = Server::start();
     for command in [&renamed, &program("curl").unwrap()] {
         let status = Command::new(command).args(["-sk", "--http1.1", &server.url("/echo")]).status().unwrap();

@@ -56,8 +56,12 @@ fn page(report: &StatusReport) -> String {
     line(
         "capture",
         format!(
-            "{} processes in scope, {} probes in {} libraries and executables ({} could not be probed)",
-            capture.processes, capture.attached_probes, capture.attached_objects, capture.failed_objects
+            "{} processes in scope, {} probes in {} libraries and executables ({} could not be probed, {} were in use before)",
+            capture.processes,
+            capture.attached_probes,
+            capture.attached_objects,
+            capture.failed_objects,
+            capture.late_objects
         ),
     );
     line(

@@ -97,6 +97,8 @@ pub struct CaptureCounters {
     pub failed_objects: u64,
     /// Files that were not searched, because what they hold was known.
     pub known_objects: u64,
+    /// Files that a process had begun to use when they got their probes: calls that it made before are not captured.
+    pub late_objects: u64,
     /// Places found by the structure of the code that wait for proof.
     pub candidates_open: u64,
     /// Those that proved to be what they were taken for.
@@ -133,6 +135,7 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             attached_probes,
             failed_objects,
             known_objects,
+            late_objects,
             candidates_open,
             candidates_confirmed,
             candidates_refuted,
@@ -162,6 +165,7 @@ impl From<agent_capture::CaptureStats> for CaptureCounters {
             attached_probes,
             failed_objects,
             known_objects,
+            late_objects,
             candidates_open,
             candidates_confirmed,
             candidates_refuted,
@@ -244,6 +248,12 @@ pub fn prometheus(report: &StatusReport) -> String {
         "counter",
         "Files that were not searched, because what they hold was known.",
         &[("", capture.known_objects)],
+    );
+    family(
+        "late_objects_total",
+        "counter",
+        "Files that a process had begun to use when they got their probes: calls that it made before are not captured.",
+        &[("", capture.late_objects)],
     );
     family(
         "candidate_places",

@@ -172,6 +172,13 @@ pub fn capture_metrics(stats: &CaptureStats) -> Vec<PipelineMetric> {
             stats.attached_objects,
         ),
         PipelineMetric::single(
+            "wirespan.capture.late_objects",
+            "{object}",
+            "Files that a process had begun to use when they got their probes: calls that it made before are not captured.",
+            Counter,
+            stats.late_objects,
+        ),
+        PipelineMetric::single(
             "wirespan.capture.attached_probes",
             "{probe}",
             "Probes attached.",
