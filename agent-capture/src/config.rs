@@ -64,7 +64,7 @@ pub struct CaptureConfig {
     pub detach_unused: Duration,
     /// Attach by perf event even where the kernel has multi-uprobe links.
     pub perf_events: bool,
-    /// Longest time between two drains of the ring buffer, in milliseconds.
+    /// Longest time between two drains of the ring buffer, in milliseconds; after a second without data up to 40, if the ring is large enough.
     pub drain_interval_ms: u32,
     /// When the reader has not come by for so many milliseconds, the kernel programs stop copying until it does. 0: never.
     pub watchdog_ms: u32,

@@ -15,8 +15,15 @@ use crate::shared::{Message, Shared, monotonic, reset};
 use crate::table::{Open, Table};
 use crate::{CaptureEvent, ConnectionId, ProcessInfo, StreamChunk, Transport, procfs};
 
-/// First sleep after data stopped flowing; each further one is twice as long, up to the drain interval.
+/// First sleep after data stopped flowing; each further one is twice as long, up to the drain interval and, when it has been quiet for
+/// [`QUIET`], up to [`idle_interval`].
 const SHORTEST_SLEEP: Duration = Duration::from_micros(250);
+/// After so long without data nothing is under way.
+const QUIET: Duration = Duration::from_secs(1);
+/// Longest sleep then.
+const LONGEST_SLEEP: Duration = Duration::from_millis(40);
+/// Bytes a second that a burst out of the quiet may bring before the next drain.
+const BURST: u64 = 1 << 30;
 /// How often the connections are compared with the kernel's table after an event was lost.
 const RECONCILE: Duration = Duration::from_secs(1);
 /// How long the last drain waits for a record that is being written.
@@ -30,7 +37,10 @@ pub(crate) struct Reader {
     shared: Arc<Shared>,
     ring: Ring,
     drain_interval: Duration,
+    idle_interval: Duration,
     sleep: Duration,
+    /// When data came last.
+    active: Instant,
     heartbeat: Heartbeat,
     /// The last wait ended because there are messages.
     signalled: bool,
@@ -53,13 +63,21 @@ struct Turn {
     complete: bool,
 }
 
+/// The longest sleep after a while without data: no longer than the ring takes in what may come meanwhile.
+fn idle_interval(ring_bytes: u64, drain_interval: Duration) -> Duration {
+    let filled = Duration::from_micros(ring_bytes.saturating_mul(1_000_000) / BURST);
+    LONGEST_SLEEP.min(filled).max(drain_interval).max(SHORTEST_SLEEP)
+}
+
 impl Reader {
     pub(crate) fn new(shared: Arc<Shared>, ring: Ring, drain_interval: Duration, watchdog: Duration) -> Self {
         Self {
             shared,
-            ring,
             drain_interval: drain_interval.max(SHORTEST_SLEEP),
+            idle_interval: idle_interval(ring.size(), drain_interval),
+            ring,
             sleep: SHORTEST_SLEEP,
+            active: Instant::now(),
             heartbeat: Heartbeat::new(watchdog),
             signalled: false,
             draining: false,
@@ -83,6 +101,7 @@ impl Reader {
             let turn = self.turn(sink);
             if turn.events > 0 {
                 self.sleep = SHORTEST_SLEEP;
+                self.active = Instant::now();
                 return turn.events;
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -90,7 +109,9 @@ impl Reader {
                 return 0;
             }
             self.wait(self.sleep.min(left));
-            self.sleep = (self.sleep * 2).min(self.drain_interval);
+            let quiet = self.active.elapsed() >= QUIET;
+            let longest = if quiet { self.idle_interval } else { self.drain_interval };
+            self.sleep = (self.sleep * 2).min(longest);
         }
     }
 
@@ -327,5 +348,20 @@ impl Reader {
                 self.gone.push((tgid, *handle, open.generation));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_reader_sleeps_no_longer_than_the_ring_allows() {
+        let interval = |ring, drain| idle_interval(ring, Duration::from_millis(drain)).as_micros();
+        assert_eq!(interval(32 << 20, 10), 31_250);
+        assert_eq!(interval(1 << 30, 10), 40_000);
+        assert_eq!(interval(256 << 10, 10), 10_000);
+        assert_eq!(interval(256 << 10, 0), 250);
+        assert_eq!(interval(32 << 20, 1_000), 1_000_000);
     }
 }

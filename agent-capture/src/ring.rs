@@ -80,6 +80,11 @@ pub(crate) enum Next<'a> {
 }
 
 impl Ring {
+    /// Bytes that it holds.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Maps the ring.
     pub(crate) fn new(map: MapData) -> Result<Self, CaptureError> {
         let page = rustix::param::page_size();

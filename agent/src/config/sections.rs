@@ -19,7 +19,7 @@ pub struct CaptureSection {
     pub max_call_size: ByteSize,
     /// Most connections followed in the kernel at once.
     pub max_connections: u32,
-    /// Longest time between two drains of the ring buffer.
+    /// Longest time between two drains of the ring buffer; after a second without data up to 40 ms, if the ring buffer is large enough.
     pub drain_interval: Span,
     /// An exchange that shows no byte for this long is reported as truncated.
     pub idle_timeout: Span,
